@@ -1,0 +1,51 @@
+// What a load leaves beside its rows: counts received over time, gap histograms, and the client's own account.
+
+import type { Histogram } from 'hdr-histogram-js';
+
+/** The client's account of itself for one phase. Delays in ms, of requests planned in the phase. */
+export interface ClientPhaseHealth {
+  readonly dispatchDelayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
+  /** Above the resolution of the event-loop monitor itself; worst worker. */
+  readonly eventLoopDelayP99Ms: number | null;
+  /** Busy share of one core, per worker. */
+  readonly cpuShare: readonly number[];
+  readonly planned: number;
+  readonly sent: number;
+  /** Slots that found maxInFlight reached. */
+  readonly dropped: number;
+}
+
+export interface LoadResult {
+  /** `cancelled`: the signal; `stopped`: the caller's stop function said so; `dead`: nothing answers any more. */
+  readonly end: 'complete' | 'cancelled' | 'stopped' | 'dead';
+  /** Why it ended early; null when complete. */
+  readonly reason: string | null;
+  /** ms from the load's start to the last phase that was entered in full or in part. */
+  readonly offeredMs: number;
+  readonly durationMs: number;
+  /** One per phase of the plan. */
+  readonly phases: readonly ClientPhaseHealth[];
+  /** Gaps between token-bearing events in µs, one histogram per phase (hdr, 3 digits). */
+  readonly gapsUs: readonly Histogram[];
+  /** What was received in each bucket of `bucketMs` from the load's start. */
+  readonly bucketMs: number;
+  readonly tokensReceived: readonly number[];
+  readonly retries: number;
+}
+
+/** Live figures for people and for stop rules, about twice a second. */
+export interface LoadProgress {
+  readonly elapsedMs: number;
+  readonly totalMs: number;
+  /** Index into the plan's phases; the last one while draining. */
+  readonly phase: number;
+  readonly draining: boolean;
+  readonly inFlight: number;
+  readonly sent: number;
+  readonly done: number;
+  readonly failed: number;
+  /** Over the last few seconds. */
+  readonly requestsPerSecond: number;
+  readonly tokensPerSecond: number;
+  readonly ttftP95Ms: number | null;
+}
