@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createRandom, deriveSeed } from '../../src/stats/random.ts';
+
+test('the same seed gives the same numbers for ever', () => {
+  const random = createRandom(7);
+  // Pinned: a change of the generator would change every stored workload.
+  assert.deepEqual([random.int(0, 999), random.int(0, 999), random.int(0, 999)], PINNED);
+  assert.equal(deriveSeed(7, 'lengths', 3), PINNED_SEED);
+});
+const PINNED = [488, 463, 73];
+const PINNED_SEED = 148375223806331;
+
+test('seeds that differ only in type, order or where a part ends give different streams', () => {
+  const seeds = [
+    deriveSeed(1, 2),
+    deriveSeed(12),
+    deriveSeed('1', 2),
+    deriveSeed('12'),
+    deriveSeed(2, 1),
+    deriveSeed('a', 'bc'),
+    deriveSeed('ab', 'c'),
+    deriveSeed('abc'),
+  ];
+  assert.equal(new Set(seeds).size, seeds.length);
+  assert.notEqual(createRandom(7).next(), createRandom('7').next());
+});
+
+test('derived seeds are whole, safe to add to, and do not collide over 200,000 requests', () => {
+  const seen = new Set<number>();
+  for (let i = 0; i < 200_000; i++) seen.add(deriveSeed(1, 'request', i));
+  assert.equal(seen.size, 200_000);
+  for (const seed of seen) assert.ok(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 48);
+});
+
+test('moments of the distributions are those of the textbook', () => {
+  const random = createRandom('moments');
+  const n = 200_000;
+  const mean = (draw: () => number) => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += draw();
+    return sum / n;
+  };
+  const near = (actual: number, expected: number, tolerance: number) =>
+    assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not near ${expected}`);
+  near(mean(random.next), 0.5, 0.005);
+  near(
+    mean(() => random.next() ** 2),
+    1 / 3,
+    0.005,
+  );
+  near(mean(random.normal), 0, 0.015);
+  near(
+    mean(() => random.normal() ** 2),
+    1,
+    0.02,
+  );
+  near(
+    mean(() => random.normal() ** 4),
+    3,
+    0.15,
+  );
+  near(mean(random.exponential), 1, 0.015);
+  near(
+    mean(() => random.exponential() ** 2),
+    2,
+    0.08,
+  );
+});
+
+test('neighbouring seeds are not correlated', () => {
+  const n = 50_000;
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += (createRandom(i).next() - 0.5) * (createRandom(i + 1).next() - 0.5);
+  assert.ok(Math.abs((sum / n) * 12) < 0.02);
+});
+
+test('int stays inside its bounds, reaches both, and next stays below 1', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: -1_000, max: 1_000 }), fc.nat(20), (seed, lo, width) => {
+      const random = createRandom(seed);
+      const drawn = Array.from({ length: 50 * (width + 1) }, () => random.int(lo, lo + width));
+      assert.ok(drawn.every((value) => Number.isInteger(value) && value >= lo && value <= lo + width));
+      assert.ok(drawn.includes(lo) && drawn.includes(lo + width));
+      assert.ok(random.next() < 1);
+    }),
+    { numRuns: 50 },
+  );
+});
