@@ -1,182 +1,30 @@
 // The shape of plimsoll.yml. In: what YAML parsed to. Out: the Config that every other room reads, with units
-// in names. Defaults stand here, beside the field they belong to; presets and cross-field rules in load.ts.
+// in names. Defaults and rules of one section stand beside their fields (deployment-, workload- and
+// stages-schema.ts); presets and rules between sections in load.ts. Descriptions reach editors.
 
 import { z } from 'zod';
-import { parseDurationMs, parseRatePerSecond, parseShare } from './units.ts';
+import { deploymentSchema } from './deployment-schema.ts';
+import { durationMs, positiveDurationMs, positiveInteger } from './fields.ts';
+import {
+  type benchmarkSchema,
+  type linearSchema,
+  STAGES,
+  type StageName,
+  stagesSchema,
+  type stepSurgeSchema,
+} from './stages-schema.ts';
+import { workloadSchema } from './workload-schema.ts';
 
-const durationMs = z
-  .string()
-  .meta({ examples: ['500ms', '90s', '15m'], pattern: '^[0-9]+(\\.[0-9]+)?\\s*(us|ms|s|m|h)$' })
-  .transform((text, context) => {
-    const value = parseDurationMs(text);
-    if (value === undefined) context.addIssue(`"${text}" is not a duration; write a number with us, ms, s, m or h, such as "500ms"`);
-    return value ?? 0;
-  });
-
-/** A load: an absolute rate, or a share of the stored baseline's knee that is resolved and pinned per segment. */
-export type Rate = { readonly perSecond: number } | { readonly shareOfKnee: number };
-
-const rate = z
-  .string()
-  .meta({ examples: ['8/s', '120/min', '60%'] })
-  .transform((text, context): Rate => {
-    const perSecond = parseRatePerSecond(text);
-    if (perSecond !== undefined && perSecond > 0) return { perSecond };
-    const share = parseShare(text);
-    if (share !== undefined && share > 0) return { shareOfKnee: share };
-    context.addIssue(`"${text}" is not a load; write a rate above 0 such as "8/s" or "120/min", or a share of the baseline's knee such as "60%"`);
-    return { perSecond: 1 };
-  });
-
-const wholeNumber = z.number().int().nonnegative();
-const positiveInteger = z.number().int().positive();
-const textMap = z.record(z.string(), z.string());
-
-// ---- deployment ---------------------------------------------------------------------------------------
-
-export const ENGINES = ['vllm', 'sglang', 'tgi', 'trtllm', 'llamacpp', 'ollama', 'sim', 'openai'] as const;
-
-export const deploymentSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, 'use letters, digits, ".", "_" and "-", at most 63 characters: it names a folder of the baseline store'),
-  kind: z.enum(['process', 'container', 'compose', 'kubernetes', 'external']).default('process'),
-  /** Run once before the first boot; without a shell unless `shell` says so. */
-  build: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
-  command: z.array(z.string()).min(1).optional(),
-  shell: z.boolean().default(false),
-  cwd: z.string().optional(),
-  env: textMap.default({}),
-  url: z.url(),
-  headers: textMap.default({}),
-  /** PEM file of a certificate authority to trust for `url`. */
-  ca: z.string().optional(),
-  ready: z.strictObject({
-    path: z.string().startsWith('/').default('/health'),
-    timeout: durationMs.default(900_000),
-    interval: durationMs.default(250),
-  }).prefault({}),
-  /** How long the deployment may take to end after SIGTERM, before SIGKILL. */
-  stopTimeout: durationMs.default(15_000),
-  engine: z.enum(ENGINES).default('openai'),
-  /** Where the engine's Prometheus metrics are; a path on `url`, or a whole URL. Default by engine. */
-  metrics: z.string().optional(),
-  /** What the report should say about the subject beyond what Plimsoll finds out: image, revision, quantisation. */
-  subject: textMap.default({}),
-  /** A label for the machine class, part of the environment: boots on other classes are never compared. */
-  runnerClass: z.string().optional(),
-});
-
-// ---- workload -----------------------------------------------------------------------------------------
-
-const simpleLength = [
-  z.strictObject({ constant: positiveInteger }),
-  z.strictObject({ uniform: z.tuple([positiveInteger, positiveInteger]) }),
-  z.strictObject({ normal: z.strictObject({ mean: z.number().positive(), sd: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }) }),
-  z.strictObject({ lognormal: z.strictObject({ median: z.number().positive(), sigma: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }) }),
-] as const;
-const weighted = z.union([
-  z.strictObject({ weight: z.number().positive(), constant: positiveInteger }),
-  z.strictObject({ weight: z.number().positive(), uniform: z.tuple([positiveInteger, positiveInteger]) }),
-  z.strictObject({ weight: z.number().positive(), normal: z.strictObject({ mean: z.number().positive(), sd: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }) }),
-  z.strictObject({ weight: z.number().positive(), lognormal: z.strictObject({ median: z.number().positive(), sigma: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }) }),
-]);
-/** A distribution of lengths in tokens. */
-export const lengthSchema = z.union([...simpleLength, z.strictObject({ mix: z.array(weighted).min(1) })]);
-export type LengthDistribution = z.output<typeof lengthSchema>;
-
-export const LANGUAGES = ['en', 'zh', 'es', 'fr', 'de', 'ja', 'ru', 'ar', 'hi', 'pt', 'code'] as const;
-
-const syntheticPrompts = z.strictObject({
-  kind: z.literal('synthetic'),
-  languages: z.array(z.enum(LANGUAGES)).min(1).default(['en']),
-  tokens: lengthSchema.default({ uniform: [64, 512] }),
-});
-const jsonlPrompts = z.strictObject({
-  kind: z.literal('jsonl'),
-  /** Lines of {"prompt": …} or {"messages": […]}, optionally with "max_tokens"; relative to the configuration. */
-  file: z.string(),
-});
-
-export const workloadSchema = z.strictObject({
-  api: z.enum(['chat', 'completions']).default('chat'),
-  stream: z.boolean().default(true),
-  model: z.string(),
-  seed: wholeNumber.default(1),
-  prompts: z.discriminatedUnion('kind', [syntheticPrompts, jsonlPrompts]).prefault({ kind: 'synthetic' }),
-  output: z.union([
-    z.strictObject({ constant: positiveInteger, ignoreEos: z.boolean().default(true) }),
-    z.strictObject({ uniform: z.tuple([positiveInteger, positiveInteger]), ignoreEos: z.boolean().default(true) }),
-    z.strictObject({ normal: z.strictObject({ mean: z.number().positive(), sd: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }), ignoreEos: z.boolean().default(true) }),
-    z.strictObject({ lognormal: z.strictObject({ median: z.number().positive(), sigma: z.number().nonnegative(), min: positiveInteger.default(1), max: positiveInteger }), ignoreEos: z.boolean().default(true) }),
-    z.strictObject({ mix: z.array(weighted).min(1), ignoreEos: z.boolean().default(true) }),
-  ]).default({ uniform: [32, 256], ignoreEos: true }),
-  temperature: z.union([
-    z.number().min(0).max(2),
-    z.strictObject({ uniform: z.tuple([z.number().min(0).max(2), z.number().min(0).max(2)]) }),
-    /** From the first value at the start of a phase to the second at its end. */
-    z.strictObject({ gradient: z.tuple([z.number().min(0).max(2), z.number().min(0).max(2)]) }),
-  ]).default(0),
-  /** Further body fields, sent as they are. */
-  body: z.record(z.string(), z.json()).default({}),
-  requestTimeout: durationMs.default(120_000),
-  /** No byte for this long ends a request as `stalled`. */
-  stallTimeout: durationMs.default(30_000),
-});
-
-// ---- stages -------------------------------------------------------------------------------------------
-
-const think = z.union([
-  durationMs.transform((ms) => ({ constantMs: ms })),
-  z.strictObject({ between: z.tuple([durationMs, durationMs]) }).transform(({ between: [fromMs, toMs] }) => ({ fromMs, toMs })),
-  z.strictObject({ exponential: durationMs }).transform(({ exponential }) => ({ meanMs: exponential })),
-]);
-/** Pause of a closed-loop user between an answer and its next request. */
-export type ThinkTime = z.output<typeof think>;
-
-const arrivals = z.enum(['poisson', 'constant']).default('poisson');
-
-export const benchmarkSchema = z.strictObject({
-  rate: rate.optional(),
-  users: positiveInteger.optional(),
-  think: think.default({ constantMs: 0 }),
-  arrivals,
-  rounds: positiveInteger.max(50).default(5),
-  duration: durationMs.default(90_000).describe('Length of all rounds together, without the ramp-in.'),
-  rampIn: durationMs.optional().describe('Load before the first round that is not counted; default: a tenth of the duration, at least 2s.'),
-  drain: durationMs.default(60_000),
-});
-export const linearSchema = z.strictObject({
-  from: rate,
-  to: rate,
-  steps: z.number().int().min(2).max(100).default(10),
-  hold: durationMs.default(60_000),
-  arrivals,
-  /** Ends the ramp once this share of a step's requests missed the SLO or failed. */
-  stopWhen: z.strictObject({ missed: z.number().gt(0).lte(1).default(0.9), failed: z.number().gt(0).lte(1).default(0.5) }).prefault({}),
-  drain: durationMs.default(60_000),
-});
-export const stepSurgeSchema = z.strictObject({
-  base: rate,
-  surges: z.array(rate).min(1),
-  hold: durationMs.default(60_000),
-  recover: durationMs.default(120_000),
-  arrivals,
-  drain: durationMs.default(60_000),
-});
-export const stagesSchema = z.strictObject({
-  benchmark: benchmarkSchema.optional(),
-  linear: linearSchema.optional(),
-  'step-surge': stepSurgeSchema.optional(),
-});
-/** In the order in which they run. */
-export const STAGES = ['benchmark', 'linear', 'step-surge'] as const;
-export type StageName = (typeof STAGES)[number];
-
-// ---- policy -------------------------------------------------------------------------------------------
+export { deploymentSchema } from './deployment-schema.ts';
+export { ENGINES } from './engines.ts';
+export type { Rate } from './fields.ts';
+export * from './stages-schema.ts';
+export { LANGUAGES, type LengthDistribution, lengthSchema, workloadSchema } from './workload-schema.ts';
 
 export const FAIL_ON = ['breach', 'regression', 'tolerated', 'suspected', 'inconclusive', 'unbaselined'] as const;
 
 /** One side of an SLA rule as written; load.ts turns it into a Condition with the metric's unit. */
-const conditionText = z.string().meta({ examples: ['< 500ms', '> 20/s', '<= 85%', '< 5'] });
+const conditionText = z.string().meta({ examples: ['< 500ms', '> 20/s', '<= 85%', '< 5'], pattern: '^\\s*[<>]=?' });
 
 export interface Condition {
   readonly op: '<' | '<=' | '>' | '>=';
@@ -185,46 +33,91 @@ export interface Condition {
   readonly text: string;
 }
 
+export const slaRuleSchema = z.strictObject({
+  metric: z.string().describe('Such as ttft.p99, saturation.rate or gpu.utilization.mean.'),
+  stage: z.enum(STAGES).optional().describe('Default: the only stage that gives the metric, else benchmark.'),
+  gold: conditionText.describe('Must hold to be "gold"; without `tolerance` it is also the limit.'),
+  tolerance: conditionText.optional().describe('Must hold, or the job fails.'),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   deployment: deploymentSchema,
   workload: workloadSchema,
-  slo: z.strictObject({ ttft: durationMs.optional(), tpot: durationMs.optional(), e2e: durationMs.optional() }).default({}),
-  preset: z.enum(['functional', 'tuning', 'extreme']).optional(),
-  stages: stagesSchema.default({}),
-  sla: z.array(z.strictObject({
-    metric: z.string(),
-    stage: z.enum(STAGES).optional(),
-    /** Must hold to be "gold"; without `tolerance` it is also the limit. */
-    gold: conditionText,
-    tolerance: conditionText.optional(),
-  })).default([]),
-  comparison: z.strictObject({
-    against: z.enum(['stored', 'interleaved']).default('stored'),
-    gates: z.array(z.string()).max(8).optional(),
-    maxBoots: z.number().int().min(1).max(9).default(3),
-    budget: durationMs.default(45 * 60_000),
-    onMissingBaseline: z.enum(['warn', 'fail', 'interleaved']).default('warn'),
-    /** By metric id or metric@stage: replaces the table's minimum effect. */
-    minimumEffects: z.record(z.string(), z.number().positive()).default({}),
-  }).prefault({}),
-  failOn: z.array(z.enum(FAIL_ON)).default(['breach', 'regression']),
-  price: z.strictObject({ gpuHour: z.number().positive(), gpus: positiveInteger.default(1), currency: z.string().default('USD') }).optional(),
-  client: z.strictObject({
-    workers: positiveInteger.max(64).default(1),
-    maxInFlight: positiveInteger.default(10_000),
-    /** Limits of the client's own health; past them a phase is invalid. */
-    dispatchDelayP99: durationMs.default(5),
-    dispatchDelayShareOfTtft: z.number().positive().default(0.05),
-    achievedShare: z.number().gt(0).lte(1).default(0.99),
-    eventLoopDelayP99: durationMs.default(10),
-  }).prefault({}),
-  monitor: z.strictObject({
-    interval: durationMs.default(1_000),
-    nvidiaSmi: z.boolean().default(true),
-  }).prefault({}),
-  strict: z.boolean().default(false),
-  lock: z.strictObject({ wait: durationMs.default(3_600_000) }).prefault({}),
+  slo: z
+    .strictObject({
+      ttft: positiveDurationMs.optional(),
+      tpot: positiveDurationMs.optional(),
+      e2e: positiveDurationMs.optional(),
+    })
+    .default({})
+    .describe('Per-request targets: what counts as goodput, and where the knee is.'),
+  preset: z
+    .enum(['functional', 'tuning', 'extreme'])
+    .optional()
+    .describe(
+      'All three stages at 10–100, 100–1,000 or above 1,000 requests/s; fields under `stages` replace the preset’s.',
+    ),
+  stages: stagesSchema
+    .default({})
+    .describe('What is run, in this order. Without stages and preset: preset functional.'),
+  sla: z.array(slaRuleSchema).default([]).describe('Rules on the run as a whole.'),
+  comparison: z
+    .strictObject({
+      against: z
+        .enum(['stored', 'interleaved'])
+        .default('stored')
+        .describe('stored: the baseline store. interleaved: boots of the base and of the candidate alternate.'),
+      gates: z
+        .array(z.string())
+        .max(8)
+        .optional()
+        .describe('Metrics whose regression fails the job first, such as ttft.p95@benchmark.'),
+      maxBoots: z.number().int().min(1).max(9).default(3).describe('Boots until it is clear.'),
+      budget: positiveDurationMs.prefault('45m').describe('Minutes of the machine that all boots may take.'),
+      onMissingBaseline: z.enum(['warn', 'fail', 'interleaved']).default('warn'),
+      minimumEffects: z
+        .record(z.string(), z.number().positive())
+        .default({})
+        .describe(
+          'By metric or metric@stage: the smallest change worth a verdict, a share (0.05 = 5 %), or in the unit of metrics that can be 0.',
+        ),
+    })
+    .prefault({})
+    .describe('How the result is compared.'),
+  failOn: z.array(z.enum(FAIL_ON)).default(['breach', 'regression']).describe('What fails the job.'),
+  price: z
+    .strictObject({
+      gpuHour: z.number().positive(),
+      gpus: positiveInteger.default(1),
+      currency: z.string().default('USD'),
+    })
+    .optional()
+    .describe('For the cost of a request and of a million tokens.'),
+  client: z
+    .strictObject({
+      workers: positiveInteger.max(64).default(1).describe('Threads that send.'),
+      maxInFlight: positiveInteger
+        .default(10_000)
+        .describe('Protects this machine; a request that finds the cap reached is dropped and counted.'),
+      dispatchDelayP99: durationMs
+        .prefault('5ms')
+        .describe('Past it the client was the bottleneck and the phase is invalid.'),
+      dispatchDelayShareOfTtft: z.number().positive().default(0.05),
+      achievedShare: z.number().gt(0).lte(1).default(0.99),
+      eventLoopDelayP99: durationMs.prefault('10ms'),
+    })
+    .prefault({})
+    .describe('The load generator and the limits of its own health.'),
+  monitor: z
+    .strictObject({ interval: positiveDurationMs.prefault('1s'), nvidiaSmi: z.boolean().default(true) })
+    .prefault({})
+    .describe('Samplers of GPU, engine and host.'),
+  strict: z.boolean().default(false).describe('An unfit machine makes the run invalid instead of noted.'),
+  lock: z
+    .strictObject({ wait: durationMs.prefault('1h') })
+    .prefault({})
+    .describe('How long to wait for another run on this machine.'),
 });
 
 export type DeploymentConfig = z.output<typeof deploymentSchema>;
