@@ -4,8 +4,14 @@ import type { Histogram } from 'hdr-histogram-js';
 
 /** The client's account of itself for one phase. Delays in ms, of requests planned in the phase. */
 export interface ClientPhaseHealth {
-  readonly dispatchDelayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
-  /** Above the resolution of the event-loop monitor itself; worst worker. */
+  readonly dispatchDelayMs: {
+    readonly p50: number;
+    readonly p99: number;
+    /** Lower 99 % confidence limit of the p99: what so many requests prove. Decides whether the phase is spoilt. */
+    readonly p99AtLeast: number;
+    readonly max: number;
+  } | null;
+  /** Lower 99 % confidence limit, above the resolution of the event-loop monitor itself; worst worker. */
   readonly eventLoopDelayP99Ms: number | null;
   /** Busy share of one core, per worker. */
   readonly cpuShare: readonly number[];
@@ -20,6 +26,8 @@ export interface LoadResult {
   readonly end: 'complete' | 'cancelled' | 'stopped' | 'dead';
   /** Why it ended early; null when complete. */
   readonly reason: string | null;
+  /** performance.now() of the main thread at the load's time zero, to which every row refers. */
+  readonly originMs: number;
   /** ms from the load's start to the last phase that was entered in full or in part. */
   readonly offeredMs: number;
   readonly durationMs: number;

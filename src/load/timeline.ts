@@ -2,7 +2,17 @@
 // Times are ms of the monotonic clock since the stage's load began; null = that moment never came.
 
 export const OUTCOMES = [
-  'ok', 'connect_error', 'http_error', 'rejected', 'timeout', 'stalled', 'reset', 'malformed', 'error_event', 'truncated', 'cut',
+  'ok',
+  'connect_error',
+  'http_error',
+  'rejected',
+  'timeout',
+  'stalled',
+  'reset',
+  'malformed',
+  'error_event',
+  'truncated',
+  'cut',
 ] as const;
 /**
  * ok; connect_error: no connection; http_error: status ≥ 400 but 429 and 503, which are `rejected`; timeout: the

@@ -1,0 +1,125 @@
+// A worker's books: per phase what was sent and dropped, how late, gaps between tokens, how busy this thread was;
+// over time the tokens received. Fixed in size but for one number per 100 ms. load.ts merges those of all workers.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram, encodeHistogram, recordMs } from '../stats/histogram.ts';
+import { provenPercentile } from '../stats/sample-size.ts';
+import type { TokenTimes } from './client.ts';
+import type { LoadPlan } from './plan.ts';
+import type { Timeline } from './timeline.ts';
+
+/** Plain data that crosses to the main thread. Histograms are encoded. */
+export interface ShardAccounts {
+  readonly phases: readonly {
+    readonly sent: number;
+    readonly dropped: number;
+    readonly dispatchDelayUs: string;
+    readonly gapsUs: string;
+    /** null = the phase was too short to say. */
+    readonly eventLoopDelayP99Ms: number | null;
+    readonly cpuShare: number | null;
+  }[];
+  /** Tokens in each bucket of TOKEN_BUCKET_MS. */
+  readonly tokens: Float64Array;
+  readonly retries: number;
+}
+
+export interface Accounts {
+  dropped(phase: number): void;
+  gap(phase: number, gapMs: number): void;
+  ended(row: Timeline, times: TokenTimes): void;
+  /** Reads this thread's meters; call about every 100 ms with the load's time. */
+  tick(nowMs: number): void;
+  close(): ShardAccounts;
+}
+
+/** Of the monitor's timer; subtracted, since an idle loop shows it as delay. */
+const RESOLUTION_MS = 5;
+
+export function createAccounts(plan: LoadPlan): Accounts {
+  const phases = plan.phases.map(() => ({
+    sent: 0,
+    dropped: 0,
+    delays: createHistogram(),
+    gaps: createHistogram(),
+    eventLoopDelayP99Ms: null as number | null,
+    cpuMs: 0,
+    wallMs: 0,
+  }));
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  let tokens = new Float64Array(1_024);
+  let bucketsUsed = 0;
+  let retries = 0;
+  let current = -1;
+  let cpu = process.threadCpuUsage();
+  let wallAt = performance.now();
+
+  function addTokens(bucket: number, count: number): void {
+    if (bucket >= tokens.length) {
+      const larger = new Float64Array(Math.max(bucket + 1, tokens.length * 2));
+      larger.set(tokens);
+      tokens = larger;
+    }
+    tokens[bucket]! += count;
+    bucketsUsed = Math.max(bucketsUsed, bucket + 1);
+  }
+
+  /** Time since the last tick belongs to the phase in force then. */
+  function tick(nowMs: number): void {
+    const now = performance.now();
+    const used = process.threadCpuUsage(cpu);
+    const before = phases[current];
+    if (before !== undefined) {
+      before.cpuMs += (used.user + used.system) / 1_000;
+      before.wallMs += now - wallAt;
+    }
+    cpu = process.threadCpuUsage();
+    wallAt = now;
+    const phase = plan.phases.findIndex(({ startMs, durationMs }) => nowMs >= startMs && nowMs < startMs + durationMs);
+    if (phase === current) return;
+    if (before !== undefined && delay.count > 0) {
+      before.eventLoopDelayP99Ms = Math.max(
+        0,
+        delay.percentile(provenPercentile(delay.count, 0.99)) / 1e6 - RESOLUTION_MS,
+      );
+    }
+    delay.reset();
+    current = phase;
+  }
+
+  return {
+    dropped(phase) {
+      phases[phase]!.dropped += 1;
+    },
+    gap(phase, gapMs) {
+      recordMs(phases[phase]!.gaps, gapMs);
+    },
+    ended(row, times) {
+      const phase = phases[row.phase]!;
+      phase.sent += 1;
+      if (row.plannedMs !== null) recordMs(phase.delays, row.sentMs - row.plannedMs);
+      if (row.retried) retries += 1;
+      // Events of several tokens: the server's count is spread over the events as they came.
+      const perChunk = row.chunks === 0 ? 0 : (row.outputTokens ?? row.chunks) / row.chunks;
+      for (const [index, bucket] of times.buckets.entries()) addTokens(bucket, times.counts[index]! * perChunk);
+    },
+    tick,
+    close() {
+      tick(Number.POSITIVE_INFINITY);
+      delay.disable();
+      return {
+        phases: phases.map(({ sent, dropped, delays, gaps, eventLoopDelayP99Ms, cpuMs, wallMs }) => ({
+          sent,
+          dropped,
+          dispatchDelayUs: encodeHistogram(delays),
+          gapsUs: encodeHistogram(gaps),
+          eventLoopDelayP99Ms,
+          cpuShare: wallMs > 0 ? cpuMs / wallMs : null,
+        })),
+        tokens: tokens.slice(0, bucketsUsed),
+        retries,
+      };
+    },
+  };
+}

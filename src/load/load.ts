@@ -1,0 +1,279 @@
+// Carries out a LoadPlan: workers, one clock for all, rows and live figures on the way, accounts at the end. Every
+// planned request ends as a row or is counted as dropped.
+
+import { Worker } from 'node:worker_threads';
+import { PlimsollError } from '../errors.ts';
+import { createHistogram, decodeHistogram, type Histogram } from '../stats/histogram.ts';
+import { provenPercentile } from '../stats/sample-size.ts';
+import type { WorkloadRef } from '../workload/workload.ts';
+import type { ShardAccounts } from './accounts.ts';
+import { TOKEN_BUCKET_MS } from './client.ts';
+import { createLiveFigures } from './live.ts';
+import type { LoadPlan } from './plan.ts';
+import type { ClientPhaseHealth, LoadProgress, LoadResult } from './result.ts';
+import { endOf } from './shard.ts';
+import type { Target } from './target.ts';
+import type { Timeline } from './timeline.ts';
+import type { FromWorker, ToWorker, WorkerJob } from './worker.ts';
+
+export interface LoadJob {
+  readonly plan: LoadPlan;
+  readonly target: Target;
+  readonly workload: WorkloadRef;
+  /** Threads; each carries every n-th request. */
+  readonly workers: number;
+}
+
+export interface LoadHooks {
+  /** Rows as they end, about ten times a second. */
+  onRows(rows: readonly Timeline[]): void;
+  /** Time zero is set: performance.now() of this thread, a few ms ahead. */
+  onStart?(originMs: number): void;
+  onProgress?(progress: LoadProgress): void;
+  /** Asked about twice a second; a reason ends the load: nothing more is sent, what is in flight may drain. */
+  shouldStop?(progress: LoadProgress): string | null;
+  signal?: AbortSignal;
+}
+
+/** From `start` to time zero: the messages must have arrived. */
+const LEAD_MS = 20;
+const PROGRESS_MS = 500;
+/** Dead: so many requests in a row, over at least so long, found nobody to connect to. */
+const DEAD_REQUESTS = 20;
+const DEAD_MS = 2_000;
+
+/**
+ * Never throws for what the deployment does.
+ * @throws PlimsollError what opening the workload throws; CLIENT_LIMITS where a worker ran out of memory
+ */
+export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
+  const { plan } = job;
+  const crew = await hire(job);
+  try {
+    const originMs = performance.now() + LEAD_MS;
+    const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
+    const now = (): number => performance.now() - originMs;
+    const live = createLiveFigures(plan, now);
+    let stop: Stop | null = null;
+    const halt = (end: Stop['end'], reason: string): void => {
+      const before = stop as Stop | null;
+      // A cancel may still come while a stopped load drains; nothing comes after a cut.
+      if (before !== null && (before.cut || end === 'stopped')) return;
+      const cut = end !== 'stopped';
+      stop = { end, reason, cut, atMs: before?.atMs ?? Math.max(0, now()) };
+      crew.tell({ kind: 'halt', cut: cut ? reason : null });
+    };
+    // What a hook throws ends the load, and is the caller's again.
+    const broken = Promise.withResolvers<never>();
+    const guard = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        broken.reject(error);
+      }
+    };
+    const watchDeath = createDeathWatch();
+    const onAbort = (): void => halt('cancelled', 'cancelled');
+    hooks.signal?.addEventListener('abort', onAbort);
+    const ticking = setInterval(
+      () =>
+        guard(() => {
+          const progress = live.progress();
+          hooks.onProgress?.(progress);
+          const reason = hooks.shouldStop?.(progress) ?? null;
+          if (reason !== null) halt('stopped', reason);
+        }),
+      PROGRESS_MS,
+    );
+    try {
+      const done = crew.run((worker, update) =>
+        guard(() => {
+          live.add(worker, update);
+          if (update.rows.length > 0) hooks.onRows(update.rows);
+          const dead = watchDeath(update.rows);
+          if (dead !== null) halt('dead', dead);
+        }),
+      );
+      crew.tell({ kind: 'start', originNs });
+      hooks.onStart?.(originMs);
+      if (hooks.signal?.aborted) onAbort();
+      const accounts = await Promise.race([done, broken.promise]);
+      const durationMs = Math.max(0, now());
+      const stopped = stop as Stop | null;
+      return {
+        end: stopped?.end ?? 'complete',
+        reason: stopped?.reason ?? null,
+        originMs,
+        offeredMs: Math.min(stopped?.atMs ?? Number.POSITIVE_INFINITY, endOf(plan)),
+        durationMs,
+        ...merge(plan, accounts),
+      };
+    } finally {
+      clearInterval(ticking);
+      hooks.signal?.removeEventListener('abort', onAbort);
+    }
+  } finally {
+    await crew.dismiss();
+  }
+}
+
+interface Stop {
+  readonly end: Exclude<LoadResult['end'], 'complete'>;
+  readonly reason: string;
+  readonly cut: boolean;
+  readonly atMs: number;
+}
+
+interface Crew {
+  tell(message: ToWorker): void;
+  /** Resolves with the accounts of all; rejects with the first failure. */
+  run(onUpdate: (worker: number, update: Extract<FromWorker, { kind: 'update' }>) => void): Promise<ShardAccounts[]>;
+  dismiss(): Promise<unknown>;
+}
+
+/** Starts the workers and waits until all are ready. */
+async function hire(job: LoadJob): Promise<Crew> {
+  // The bundle has worker.js beside it, the checkout worker.ts.
+  const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+  let onUpdate: Parameters<Crew['run']>[0] = () => {};
+  const members = Array.from({ length: Math.max(1, job.workers) }, (_, worker) => {
+    const workerData: WorkerJob = {
+      plan: job.plan,
+      target: job.target,
+      workloadRef: job.workload,
+      streamed: job.workload.config.stream,
+      worker,
+      workers: Math.max(1, job.workers),
+    };
+    return employ(new Worker(entry, { workerData, name: `load-${worker}` }), (update) => onUpdate(worker, update));
+  });
+  const crew: Crew = {
+    tell(message) {
+      for (const { thread } of members) thread.postMessage(message);
+    },
+    run(listener) {
+      onUpdate = listener;
+      return Promise.all(members.map((member) => member.done));
+    },
+    dismiss: () => Promise.all(members.map(({ thread }) => thread.terminate())),
+  };
+  try {
+    await Promise.all(members.map((member) => member.ready));
+  } catch (error) {
+    await crew.dismiss();
+    throw error;
+  }
+  return crew;
+}
+
+function employ(thread: Worker, onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void) {
+  const ready = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<ShardAccounts>();
+  const fail = (error: PlimsollError): void => {
+    ready.reject(error);
+    done.reject(error);
+  };
+  // Whoever waits for one of them hears of it; the other must not count as unhandled.
+  ready.promise.catch(() => {});
+  done.promise.catch(() => {});
+  thread.on('message', (message: FromWorker) => {
+    switch (message.kind) {
+      case 'ready':
+        ready.resolve();
+        return;
+      case 'update':
+        onUpdate(message);
+        return;
+      case 'done':
+        done.resolve(message.accounts);
+        return;
+      case 'failed':
+        fail(
+          new PlimsollError(
+            message.code ?? 'INTERNAL',
+            message.message,
+            message.hint === undefined ? {} : { hint: message.hint },
+          ),
+        );
+    }
+  });
+  thread.on('error', (error: NodeJS.ErrnoException) => {
+    const outOfMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+    fail(
+      outOfMemory
+        ? new PlimsollError('CLIENT_LIMITS', `A load worker ran out of memory: ${error.message}`, {
+            hint: 'Raise client.workers, lower client.maxInFlight, or run the client on a machine with more memory.',
+            cause: error,
+          })
+        : new PlimsollError('INTERNAL', `A load worker failed: ${error.message}`, { cause: error }),
+    );
+  });
+  thread.on('exit', (code) =>
+    fail(new PlimsollError('INTERNAL', `A load worker ended before its load did (exit code ${code})`)),
+  );
+  return { thread, ready: ready.promise, done: done.promise };
+}
+
+/** Looks at rows as they end; says so once nothing answers any more. */
+function createDeathWatch(): (rows: readonly Timeline[]) => string | null {
+  let refused = 0;
+  let sinceMs = 0;
+  return (rows) => {
+    for (const row of rows) {
+      if (row.outcome !== 'connect_error') refused = 0;
+      else if (refused++ === 0) sinceMs = row.endMs;
+      if (refused >= DEAD_REQUESTS && row.endMs - sinceMs >= DEAD_MS) {
+        return `nothing answers any more: the last ${refused} requests, over ${((row.endMs - sinceMs) / 1_000).toFixed(1)} s, found no connection (${row.error ?? 'no reason given'})`;
+      }
+    }
+    return null;
+  };
+}
+
+type Merged = Pick<LoadResult, 'phases' | 'gapsUs' | 'bucketMs' | 'tokensReceived' | 'retries'>;
+
+function merge(plan: LoadPlan, accounts: readonly ShardAccounts[]): Merged {
+  const phases = plan.phases.map((_, index) => accounts.map(({ phases }) => phases[index]!));
+  const buckets = Math.max(0, ...accounts.map(({ tokens }) => tokens.length));
+  return {
+    phases: phases.map(healthOf),
+    gapsUs: phases.map((shares) => sum(shares.map(({ gapsUs }) => gapsUs))),
+    bucketMs: TOKEN_BUCKET_MS,
+    tokensReceived: Array.from({ length: buckets }, (_, bucket) =>
+      total(accounts.map(({ tokens }) => tokens[bucket] ?? 0)),
+    ),
+    retries: total(accounts.map(({ retries }) => retries)),
+  };
+}
+
+function healthOf(shares: readonly ShardAccounts['phases'][number][]): ClientPhaseHealth {
+  const delays = sum(shares.map(({ dispatchDelayUs }) => dispatchDelayUs));
+  const sent = total(shares.map((share) => share.sent));
+  const dropped = total(shares.map((share) => share.dropped));
+  const loops = shares.map(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms).filter((delay) => delay !== null);
+  const ms = (percentile: number): number => delays.getValueAtPercentile(percentile) / 1_000;
+  return {
+    dispatchDelayMs:
+      delays.totalCount === 0
+        ? null
+        : {
+            p50: ms(50),
+            p99: ms(99),
+            p99AtLeast: ms(provenPercentile(delays.totalCount, 0.99)),
+            max: delays.maxValue / 1_000,
+          },
+    eventLoopDelayP99Ms: loops.length === 0 ? null : Math.max(...loops),
+    cpuShare: shares.map(({ cpuShare }) => cpuShare ?? 0),
+    planned: sent + dropped,
+    sent,
+    dropped,
+  };
+}
+
+function sum(encoded: readonly string[]): Histogram {
+  const all = createHistogram();
+  for (const text of encoded) all.add(decodeHistogram(text) as Histogram);
+  return all;
+}
+
+const total = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);

@@ -1,0 +1,202 @@
+// One worker's part of a load, from time zero to the last answer. Ties schedule, pacer, users, client and accounts
+// together; knows nothing of threads, so that it can be run and tested in any.
+
+import type { Workload } from '../workload/workload.ts';
+import { type Accounts, createAccounts, type ShardAccounts } from './accounts.ts';
+import { type Slot, schedule, shard } from './arrivals.ts';
+import { type Client, type ClientRequest, createClient } from './client.ts';
+import type { Connections } from './connections.ts';
+import { pace, pause } from './pacer.ts';
+import type { LoadPlan } from './plan.ts';
+import type { Target } from './target.ts';
+import type { Timeline } from './timeline.ts';
+import { runUsers } from './users.ts';
+
+export interface ShardJob {
+  readonly plan: LoadPlan;
+  readonly target: Target;
+  readonly streamed: boolean;
+  readonly worker: number;
+  readonly workers: number;
+}
+
+/** Since the last update; inFlight as it is. */
+export interface ShardUpdate {
+  readonly rows: readonly Timeline[];
+  readonly sent: number;
+  readonly tokens: number;
+  readonly inFlight: number;
+}
+
+export interface ShardControl {
+  /** No new request after this. */
+  readonly halt: AbortSignal;
+  /** Nor any answer: those in flight are cut, with the signal's reason. Aborts after or with `halt`. */
+  readonly cut: AbortSignal;
+}
+
+const UPDATE_MS = 100;
+const DRAIN_POLL_MS = 10;
+
+/** @param originMs performance.now() of this thread at the load's time zero; may be ahead */
+export async function runShard(
+  job: ShardJob,
+  workload: Workload,
+  connections: Connections,
+  originMs: number,
+  control: ShardControl,
+  onUpdate: (update: ShardUpdate) => void,
+): Promise<ShardAccounts> {
+  const { plan } = job;
+  const accounts = createAccounts(plan);
+  const now = (): number => performance.now() - originMs;
+  const answered = new Map<number, (row: Timeline) => void>();
+  let rows: Timeline[] = [];
+  let sent = 0;
+  let tokens = 0;
+  const client = createClient({
+    connections,
+    target: job.target,
+    path: workload.path,
+    streamed: job.streamed,
+    requestTimeoutMs: plan.requestTimeoutMs,
+    stallTimeoutMs: plan.stallTimeoutMs,
+    worker: job.worker,
+    originMs,
+    onToken(phase, _tMs, gapMs) {
+      tokens += 1;
+      if (gapMs !== null) accounts.gap(phase, gapMs);
+    },
+    onEnd(row, times) {
+      accounts.ended(row, times);
+      rows.push(row);
+      answered.get(row.request)?.(row);
+    },
+  });
+  const flush = (): void => {
+    const update = { rows, sent, tokens, inFlight: client.inFlight };
+    rows = [];
+    sent = 0;
+    tokens = 0;
+    onUpdate(update);
+  };
+  const ticking = setInterval(() => {
+    accounts.tick(now());
+    flush();
+  }, UPDATE_MS);
+  const cut = (): void => client.cut(String(control.cut.reason));
+  control.cut.addEventListener('abort', cut);
+  const send = (request: ClientRequest): void => {
+    sent += 1;
+    client.send(request);
+  };
+  try {
+    const planned = schedule(plan);
+    await Promise.all([
+      runOpenLoop({
+        job,
+        workload,
+        slots: shard(planned, job.worker, job.workers),
+        accounts,
+        client,
+        now,
+        send,
+        halt: control.halt,
+      }),
+      runUsers({
+        plan,
+        worker: job.worker,
+        workers: job.workers,
+        now,
+        signal: control.halt,
+        // Numbered behind the open loop's requests, each worker in its own residue class.
+        send: createUserSend(planned.plannedMs.length, job, workload, now, send, answered),
+      }),
+      pause(endOf(plan) - now(), control.halt),
+    ]);
+    const drainUntilMs = now() + plan.drainMs;
+    while (client.inFlight > 0) {
+      if (now() >= drainUntilMs) client.cut(`not complete ${plan.drainMs} ms after the load's end`);
+      else await pause(DRAIN_POLL_MS, control.cut);
+    }
+  } finally {
+    clearInterval(ticking);
+    control.cut.removeEventListener('abort', cut);
+    client.cut('the load failed');
+    client.close();
+  }
+  flush();
+  return accounts.close();
+}
+
+export const endOf = (plan: LoadPlan): number => {
+  const last = plan.phases.at(-1);
+  return last === undefined ? 0 : last.startMs + last.durationMs;
+};
+
+interface OpenLoop {
+  readonly job: ShardJob;
+  readonly workload: Workload;
+  readonly slots: Generator<Slot, undefined>;
+  readonly accounts: Accounts;
+  readonly client: Client;
+  now(): number;
+  send(request: ClientRequest): void;
+  readonly halt: AbortSignal;
+}
+
+async function runOpenLoop({ job, workload, slots, accounts, client, now, send, halt }: OpenLoop): Promise<void> {
+  // The cap is for the whole load; the first workers take what does not divide.
+  const { maxInFlight } = job.plan;
+  const cap = Math.floor(maxInFlight / job.workers) + (job.worker < maxInFlight % job.workers ? 1 : 0);
+  let slot: Slot | undefined;
+  let prepared: ClientRequest | undefined;
+  await pace({
+    next() {
+      slot = slots.next().value;
+      prepared = slot && prepare(job.plan, workload, slot);
+      return slot?.plannedMs ?? null;
+    },
+    fire() {
+      if (client.inFlight >= cap) accounts.dropped(slot!.phase);
+      else send(prepared!);
+    },
+    now,
+    signal: halt,
+  });
+  // Halted: slots whose time had come are owed all the same, the rest were never due.
+  for (const haltedMs = now(); slot !== undefined && slot.plannedMs <= haltedMs; slot = slots.next().value)
+    accounts.dropped(slot.phase);
+}
+
+function prepare(plan: LoadPlan, workload: Workload, { request, phase, index, plannedMs }: Slot): ClientRequest {
+  return { request, phase, plannedMs, ...bodyOf(plan, workload, phase, index, plannedMs) };
+}
+
+function bodyOf(plan: LoadPlan, workload: Workload, phase: number, index: number, tMs: number) {
+  const { name, pattern, startMs, durationMs } = plan.phases[phase]!;
+  const progress = Math.min(1, Math.max(0, (tMs - startMs) / durationMs));
+  const { body, maxTokens, promptTokens } = workload.request({ kind: 'load', phase: name, pattern, index, progress });
+  return { body: Buffer.from(body), maxTokens, promptTokens };
+}
+
+function createUserSend(
+  firstNumber: number,
+  job: ShardJob,
+  workload: Workload,
+  now: () => number,
+  send: (request: ClientRequest) => void,
+  answered: Map<number, (row: Timeline) => void>,
+): (phase: number, index: number) => Promise<boolean> {
+  let count = 0;
+  return (phase, index) =>
+    new Promise((resolve) => {
+      const request = firstNumber + count * job.workers + job.worker;
+      count += 1;
+      answered.set(request, (row) => {
+        answered.delete(request);
+        resolve(row.outcome === 'ok');
+      });
+      send({ request, phase, plannedMs: null, ...bodyOf(job.plan, workload, phase, index, now()) });
+    });
+}

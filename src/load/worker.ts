@@ -1,0 +1,93 @@
+// Entry of a load worker's thread. In: workerData, then `start` and perhaps `halt` messages. Out: `ready`, updates
+// about every 100 ms, and at the end the accounts; or `failed`, with what can be said about it.
+
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type ErrorCode, PlimsollError } from '../errors.ts';
+import { openWorkload, type WorkloadRef } from '../workload/workload.ts';
+import type { ShardAccounts } from './accounts.ts';
+import { openConnections } from './connections.ts';
+import { limberUp } from './limber.ts';
+import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
+
+export interface WorkerJob extends ShardJob {
+  readonly workloadRef: WorkloadRef;
+}
+
+/** `originNs`: process.hrtime.bigint() at time zero, the one clock that all threads share. */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly originNs: bigint }
+  | { readonly kind: 'halt'; readonly cut: string | null };
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | ({ readonly kind: 'update' } & ShardUpdate)
+  | { readonly kind: 'done'; readonly accounts: ShardAccounts }
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode | null;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };
+
+if (parentPort !== null) {
+  work(parentPort, workerData as WorkerJob).catch((error: unknown) => {
+    const known = error instanceof PlimsollError ? error : null;
+    const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
+    tell(parentPort!, { kind: 'failed', code: known?.code ?? null, message, hint: known?.hint });
+    parentPort!.close();
+  });
+}
+
+async function work(port: MessagePort, job: WorkerJob): Promise<void> {
+  const workload = openWorkload(job.workloadRef);
+  const connections = openConnections(job.target);
+  const halt = new AbortController();
+  const cut = new AbortController();
+  const started = new Promise<bigint>((resolve) => {
+    port.on('message', (message: ToWorker) => {
+      if (message.kind === 'start') resolve(message.originNs);
+      else {
+        halt.abort();
+        if (message.cut !== null) cut.abort(message.cut);
+      }
+    });
+  });
+  try {
+    await limberUp();
+    tell(port, { kind: 'ready' });
+    const originMs = toThreadClock(await started);
+    const accounts = await runShard(
+      job,
+      workload,
+      connections,
+      originMs,
+      { halt: halt.signal, cut: cut.signal },
+      (update) => tell(port, { kind: 'update', ...update }),
+    );
+    tell(port, { kind: 'done', accounts });
+  } finally {
+    await connections.destroy();
+    port.close();
+  }
+}
+
+const tell = (port: MessagePort, message: FromWorker): void => port.postMessage(message);
+
+/**
+ * The same moment on this thread's performance.now(), whose zero differs from thread to thread. Read several times:
+ * the pair that was read closest together is off by least.
+ */
+export function toThreadClock(ns: bigint): number {
+  let best = Number.NaN;
+  let closest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 10; i++) {
+    const before = performance.now();
+    const hereNs = process.hrtime.bigint();
+    const after = performance.now();
+    if (after - before < closest) {
+      closest = after - before;
+      best = (before + after) / 2 - Number(hereNs - ns) / 1e6;
+    }
+  }
+  return best;
+}
