@@ -24,14 +24,29 @@ export interface FactDifference {
 const bound = z.enum(['exact', 'above', 'below']);
 const finite = z.number();
 const metricValue = z.object({
-  value: finite.nullable(), bound, n: z.number(), thin: z.boolean(), rounds: z.array(finite.nullable()), note: z.string().nullable(),
+  value: finite.nullable(),
+  bound,
+  n: z.number(),
+  thin: z.boolean(),
+  rounds: z.array(finite.nullable()),
+  note: z.string().nullable(),
 });
-const invalidity = z.object({ code: z.enum(INVALID_CODES), message: z.string(), advice: z.string(), phase: z.string().nullable() });
+const invalidity = z.object({
+  code: z.enum(INVALID_CODES),
+  message: z.string(),
+  advice: z.string(),
+  phase: z.string().nullable(),
+});
 const phase = z.object({
   name: z.string(),
   kind: z.enum(['rampIn', 'round', 'step', 'base', 'surge', 'recover']),
-  startMs: finite, endMs: finite, offeredRate: finite.nullable(), users: finite.nullable(),
-  planned: finite, sent: finite, dropped: finite,
+  startMs: finite,
+  endMs: finite,
+  offeredRate: finite.nullable(),
+  users: finite.nullable(),
+  planned: finite,
+  sent: finite,
+  dropped: finite,
   outcomes: z.record(z.string(), finite),
   metrics: z.record(z.string(), z.object({ value: finite.nullable(), bound, n: finite })),
   client: z.object({
@@ -39,6 +54,7 @@ const phase = z.object({
     eventLoopDelayP99Ms: finite.nullable(),
     cpuShare: z.array(finite),
   }),
+  replacedBy: z.string().optional(),
   invalid: z.array(invalidity),
 });
 export const stageMeasurementSchema = z.object({
@@ -50,16 +66,44 @@ export const stageMeasurementSchema = z.object({
   phases: z.array(phase),
   metrics: z.record(z.string(), metricValue),
   histograms: z.object({ ttft: z.string(), tpot: z.string(), icl: z.string(), e2e: z.string() }).partial(),
-  curve: z.array(z.object({
-    phase: z.string(), offeredRate: finite, achievedRate: finite, goodputShare: finite,
-    ttftP50Ms: finite.nullable(), ttftP95Ms: finite.nullable(), tpotP50Ms: finite.nullable(), tpotP95Ms: finite.nullable(), e2eP95Ms: finite.nullable(),
-    tokensPerSecond: finite, errorRate: finite, inFlightMean: finite, backlogGrowing: z.boolean(), held: z.boolean(),
-  })).nullable(),
+  curve: z
+    .array(
+      z.object({
+        phase: z.string(),
+        offeredRate: finite,
+        achievedRate: finite,
+        goodputShare: finite,
+        ttftP50Ms: finite.nullable(),
+        ttftP95Ms: finite.nullable(),
+        tpotP50Ms: finite.nullable(),
+        tpotP95Ms: finite.nullable(),
+        e2eP95Ms: finite.nullable(),
+        tokensPerSecond: finite,
+        errorRate: finite,
+        inFlightMean: finite,
+        backlogGrowing: z.boolean(),
+        held: z.boolean(),
+      }),
+    )
+    .nullable(),
   cliffs: z.array(z.object({ betweenRates: z.tuple([finite, finite]), what: z.string(), why: z.string().nullable() })),
-  surge: z.array(z.object({
-    tMs: finite, offeredRate: finite, achievedRate: finite, ttftP95Ms: finite.nullable(), inFlight: finite, failed: finite,
-  })).nullable(),
-  stream: z.object({ coalescedShare: finite.nullable(), tokensPerChunk: finite.nullable(), tokenSource: z.string().nullable() }),
+  surge: z
+    .array(
+      z.object({
+        tMs: finite,
+        offeredRate: finite,
+        achievedRate: finite,
+        ttftP95Ms: finite.nullable(),
+        inFlight: finite,
+        failed: finite,
+      }),
+    )
+    .nullable(),
+  stream: z.object({
+    coalescedShare: finite.nullable(),
+    tokensPerChunk: finite.nullable(),
+    tokenSource: z.string().nullable(),
+  }),
   unmeasured: z.array(z.object({ metric: z.string(), reason: z.string() })),
 });
 

@@ -23,8 +23,19 @@ export interface MetricValue {
 }
 
 export const INVALID_CODES = [
-  'client_dispatch_delay', 'client_event_loop', 'client_achieved', 'client_dropped', 'too_few_requests', 'incomplete',
-  'errors', 'output_drift', 'prompt_drift', 'no_steady_state', 'token_source', 'restarted', 'throttled',
+  'client_dispatch_delay',
+  'client_event_loop',
+  'client_achieved',
+  'client_dropped',
+  'too_few_requests',
+  'incomplete',
+  'errors',
+  'output_drift',
+  'prompt_drift',
+  'no_steady_state',
+  'token_source',
+  'restarted',
+  'throttled',
 ] as const;
 export interface Invalidity {
   readonly code: (typeof INVALID_CODES)[number];
@@ -49,12 +60,16 @@ export interface PhaseMeasurement {
   readonly dropped: number;
   readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
   /** By metric id with statistic; only what this phase can give. `gpu.utilization.mean` and the like too. */
-  readonly metrics: Readonly<Record<string, { readonly value: number | null; readonly bound: 'exact' | 'above' | 'below'; readonly n: number }>>;
+  readonly metrics: Readonly<
+    Record<string, { readonly value: number | null; readonly bound: 'exact' | 'above' | 'below'; readonly n: number }>
+  >;
   readonly client: {
     readonly dispatchDelayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
     readonly eventLoopDelayP99Ms: number | null;
     readonly cpuShare: readonly number[];
   };
+  /** Benchmark: the extra round that counts instead of this one, which is in no metric of the stage. */
+  readonly replacedBy?: string | undefined;
   /** The client (not the deployment) spoilt this phase; empty = fit. */
   readonly invalid: readonly Invalidity[];
 }
@@ -113,7 +128,11 @@ export interface StageMeasurement {
   readonly cliffs: readonly Cliff[];
   readonly surge: readonly SurgePoint[] | null;
   /** Share of token-bearing events that shared a read with the one before; tokens per event. */
-  readonly stream: { readonly coalescedShare: number | null; readonly tokensPerChunk: number | null; readonly tokenSource: string | null };
+  readonly stream: {
+    readonly coalescedShare: number | null;
+    readonly tokensPerChunk: number | null;
+    readonly tokenSource: string | null;
+  };
   /** Metrics that no sampler could give, with the reason, for SLA rules that ask for them. */
   readonly unmeasured: readonly { readonly metric: string; readonly reason: string }[];
 }
