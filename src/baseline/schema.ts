@@ -33,7 +33,7 @@ export const segmentSchema = z.object({
   /** Why the level began: "first baseline", "accepted: …". */
   reason: z.string(),
   /** What this segment pinned for good, so that both sides run the same load: the knee that shares refer to. */
-  pinned: z.object({ kneeRate: finite.nullable() }),
+  pinned: z.looseObject({ kneeRate: finite.positive().nullable() }),
   /** Oldest first; only the newest segment gives the baseline's mean. */
   boots: z.array(storedBootSchema),
   /** One merged histogram per metric, for charts only. */
@@ -45,7 +45,23 @@ export const segmentSchema = z.object({
 export type Segment = z.output<typeof segmentSchema>;
 
 /** Variance learnt from boots that are no longer listed: pruned ones and A/A boots. Sum of squares and its df. */
-export const ledgerEntrySchema = z.object({ rounds: z.number().int(), ss: finite, df: finite });
+export const ledgerEntrySchema = z.object({
+  rounds: z.number().int().nonnegative(),
+  ss: finite.nonnegative(),
+  df: finite.nonnegative(),
+});
+export type LedgerEntry = z.output<typeof ledgerEntrySchema>;
+
+/** What stays of a boot that was pruned: enough to see trends and change points, and to refuse it a second time. */
+export const trailEntrySchema = z.object({
+  id: z.string(),
+  at: z.string(),
+  commit: z.string().nullable(),
+  segment: z.string(),
+  /** Boot values of the compared metrics, in the metric's unit; censored ones are left out. */
+  values: z.record(z.string(), finite),
+});
+export type TrailEntry = z.output<typeof trailEntrySchema>;
 export const historySchema = z.object({
   /** Comparability key of the stage's workload, and the facts behind it. */
   key: z.string(),
@@ -53,6 +69,8 @@ export const historySchema = z.object({
   segments: z.array(segmentSchema),
   /** By metric id with statistic. Values in log units or the metric's unit, as the metric is compared. */
   ledger: z.record(z.string(), ledgerEntrySchema),
+  /** Pruned boots, oldest first. */
+  trail: z.array(trailEntrySchema).optional(),
 });
 export type History = z.output<typeof historySchema>;
 

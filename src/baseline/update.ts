@@ -1,0 +1,325 @@
+// What a run does to a stored history, as pure functions: boots are added to the segment that is current, old ones
+// leave their variance in the ledger, an accepted change begins a new segment. docs/judging.md says why.
+
+import { STAGES, type StageName } from '../config/schema.ts';
+import { PlimsollError } from '../errors.ts';
+import { resolveMetric } from '../metrics.ts';
+import { compareFacts } from '../record/keys.ts';
+import { type BootRecord, type FactDifference, type Facts, factsSchema, type RunRecord } from '../record/schema.ts';
+import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
+import { foldBoot } from './ledger.ts';
+import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
+
+/** Boots of the newest segment that are kept, where neither the file nor the caller says otherwise. */
+export const DEFAULT_KEEP = 10;
+/** Older segments that stay for their variance; what is before them is folded into the ledger. */
+const OLDER_SEGMENTS = 5;
+/** Workloads of one stage whose history is kept; the one that was used longest ago goes first. */
+const WORKLOADS_PER_STAGE = 8;
+/** Pruned boots whose values stay for trends and change points. */
+const TRAIL = 60;
+
+export interface AddOptions {
+  readonly keep: number;
+  /** Begins a new accepted level. `repin` also takes the knee that shares of it (`rate: 60%`) refer to from this run. */
+  readonly newSegment?: { readonly reason: string; readonly repin?: boolean };
+}
+
+export interface AddResult {
+  readonly file: BaselineFile;
+  /** "<run id>#1: benchmark, linear"; empty = nothing was added, and `file` says the same as before. */
+  readonly added: readonly string[];
+  /** What was not added, with the reason. */
+  readonly refused: readonly string[];
+}
+
+/**
+ * Adds the valid stages of a run's boots to the history of their workloads.
+ * @throws PlimsollError BASELINE_REFUSED where the file belongs to another deployment or environment
+ */
+export function addRun(file: BaselineFile | null, record: RunRecord, options: AddOptions): AddResult {
+  if (file) refuseForeign(file, record);
+  const draft: BaselineFile = structuredClone(file ?? emptyFile(record, options.keep));
+  draft.keep = options.keep;
+  const added: string[] = [];
+  const refused: string[] = [];
+  if (record.status !== 'complete')
+    refused.push(`run ${record.id}: it is incomplete (${record.statusReason ?? 'no reason given'})`);
+  else for (const boot of record.boots) addBoot(draft, record, boot, options, added, refused);
+  if (added.length === 0 && file) return { file, added, refused };
+  return { file: prune(draft, options.keep), added, refused };
+}
+
+/** Keeps the newest `keep` boots of each segment and OLDER_SEGMENTS before the newest; the rest goes to the ledger. */
+export function prune(file: BaselineFile, keep: number): BaselineFile {
+  const draft = structuredClone(file);
+  draft.keep = keep;
+  for (const stage of STAGES) {
+    const histories = draft.stages[stage];
+    if (!histories) continue;
+    histories.splice(0, Math.max(0, histories.length - WORKLOADS_PER_STAGE));
+    for (const history of histories) {
+      while (history.segments.length > OLDER_SEGMENTS + 1) emptySegment(history, history.segments[0]!, 0);
+      for (const segment of history.segments) emptySegment(history, segment, keep);
+      history.segments = history.segments.filter((segment) => segment.boots.length > 0);
+    }
+  }
+  return draft;
+}
+
+/**
+ * Carries the newest segment of every history of `from` into `to`, where it becomes the newest: a level that a
+ * release branch measured is then what main compares with. Boots that `to` knows are not taken twice, and ledgers
+ * are not added up, since a branch began with a copy of the same ledger.
+ * @throws PlimsollError BASELINE_REFUSED where the two belong to different deployments or environments
+ */
+export function promote(from: BaselineFile, to: BaselineFile | null, reason: string): BaselineFile {
+  if (to === null) return structuredClone(from);
+  refuseForeign(to, from);
+  const draft = structuredClone(to);
+  for (const stage of STAGES) {
+    for (const source of from.stages[stage] ?? []) {
+      const newest = source.segments.at(-1);
+      if (!newest) continue;
+      const histories = draft.stages[stage] ?? [];
+      draft.stages[stage] = histories;
+      const position = histories.findIndex((history) => history.key === source.key);
+      const history =
+        position < 0
+          ? {
+              ...structuredClone(source),
+              segments: source.segments.slice(0, -1).map((segment) => structuredClone(segment)),
+            }
+          : histories.splice(position, 1)[0]!;
+      histories.push(history);
+      carry(history, newest, reason);
+    }
+  }
+  return prune(draft, to.keep);
+}
+
+/** The knee that shares of a load refer to: null until a linear stage found one. */
+export const pinnedKnee = (file: BaselineFile | null): number | null =>
+  file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;
+
+// ---- parts ----------------------------------------------------------------------------------------------
+
+const emptyFile = (record: RunRecord, keep: number): BaselineFile => ({
+  schema: 'plimsoll/baseline',
+  version: BASELINE_VERSION,
+  deployment: record.deployment,
+  environment: factsSchema.parse(record.environment),
+  keep,
+  stages: {},
+});
+
+function refuseForeign(file: BaselineFile, other: { readonly deployment: string; readonly environment: Facts }): void {
+  if (file.deployment !== other.deployment) {
+    throw new PlimsollError(
+      'BASELINE_REFUSED',
+      `The baseline belongs to deployment "${file.deployment}", not to "${other.deployment}".`,
+      {
+        hint: 'Each deployment has a file of its own: <baselines>/<deployment>/<environment>.json.',
+      },
+    );
+  }
+  const differences = compareFacts(file.environment, other.environment);
+  if (differences.length > 0) {
+    throw new PlimsollError(
+      'BASELINE_REFUSED',
+      `The baseline was recorded in another environment: ${listDifferences(differences)}.`,
+      {
+        hint: 'Numbers of different machines are never mixed; each environment has a file of its own.',
+      },
+    );
+  }
+}
+
+export const listDifferences = (differences: readonly FactDifference[]): string =>
+  differences.map(({ field, baseline, candidate }) => `${field} is ${baseline} there, ${candidate} here`).join('; ');
+
+function addBoot(
+  draft: BaselineFile,
+  record: RunRecord,
+  boot: BootRecord,
+  options: AddOptions,
+  added: string[],
+  refused: string[],
+): void {
+  const id = `${record.id}#${boot.index}`;
+  if (boot.side !== 'candidate') return void refused.push(`${id}: it is the base side of an interleaved comparison`);
+  if (boot.end !== 'complete') return void refused.push(`${id}: it did not complete (${boot.reason ?? boot.end})`);
+  const stages: StageName[] = [];
+  for (const measured of boot.stages) {
+    const { stage } = measured;
+    const workload = record.workloads[stage];
+    const problem =
+      whyNot(measured, workload !== undefined) ?? (knows(draft, stage, id) ? 'this boot was added before' : null);
+    if (problem !== null || !workload) {
+      refused.push(`${id} ${stage}: ${problem}`);
+      continue;
+    }
+    addStage(draft, record, boot, measured, id, workload, options);
+    stages.push(stage);
+  }
+  if (stages.length > 0) added.push(`${id}: ${stages.join(', ')}`);
+}
+
+type Measured = BootRecord['stages'][number];
+
+/** A benchmark that failed more than this share says that something is broken, not how fast it is. */
+const MOST_FAILED = 0.5;
+
+function whyNot(measured: Measured, hasWorkload: boolean): string | null {
+  if (measured.status === 'aborted' || measured.status === 'cancelled')
+    return `the stage was ${measured.status} (${measured.reason ?? 'no reason given'})`;
+  const invalid = measured.invalid[0];
+  if (invalid) return invalid.message;
+  const failed = measured.metrics['errors.rate']?.value ?? 0;
+  if (measured.stage === 'benchmark' && failed > MOST_FAILED)
+    return `${Math.round(failed * 100)} % of its requests failed: that is no level to hold others to`;
+  return hasWorkload ? null : 'the record does not say what its workload was';
+}
+
+const knows = (file: BaselineFile, stage: StageName, id: string): boolean =>
+  (file.stages[stage] ?? []).some(
+    (history) =>
+      history.segments.some((segment) => segment.boots.some((boot) => boot.id === id)) ||
+      history.trail?.some((entry) => entry.id === id),
+  );
+
+function addStage(
+  draft: BaselineFile,
+  record: RunRecord,
+  boot: BootRecord,
+  measured: Measured,
+  id: string,
+  workload: { readonly key: string; readonly facts: Facts },
+  options: AddOptions,
+): void {
+  const pinned = pinnedKnee(draft);
+  const histories = draft.stages[measured.stage] ?? [];
+  draft.stages[measured.stage] = histories;
+  const position = histories.findIndex((history) => history.key === workload.key);
+  const history: History =
+    position < 0
+      ? { key: workload.key, workload: workload.facts, segments: [], ledger: {} }
+      : histories.splice(position, 1)[0]!;
+  const first = histories.length === 0 ? 'first baseline' : 'the workload of this stage changed';
+  histories.push(history);
+
+  let segment = history.segments.at(-1);
+  if (!segment || (options.newSegment && segment.id !== record.id)) {
+    segment = {
+      // One run begins the segments of all its stages, so its id names them all.
+      id: record.id,
+      since: boot.startedAt,
+      commit: commitOf(record),
+      reason: options.newSegment?.reason ?? first,
+      pinned: { kneeRate: null },
+      boots: [],
+      histograms: {},
+      curve: null,
+      surge: null,
+    };
+    // A pin outlives segments and edits of the linear stage: its boots ran at shares of it, and so will the next ones.
+    if (measured.stage === 'linear')
+      segment.pinned.kneeRate = (options.newSegment?.repin ? null : pinned) ?? kneeOf(measured);
+    history.segments.push(segment);
+  } else if (measured.stage === 'linear') {
+    segment.pinned.kneeRate ??= kneeOf(measured);
+  }
+  segment.boots.push(storedBoot(record, boot, measured, id));
+  segment.histograms = mergeHistograms(segment.histograms, measured.histograms);
+  segment.curve = measured.curve ?? segment.curve;
+  segment.surge = measured.surge ?? segment.surge;
+}
+
+const commitOf = (record: RunRecord): string | null =>
+  typeof record.subject.commit === 'string' ? record.subject.commit : null;
+
+const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id: string): StoredBoot => ({
+  id,
+  at: boot.startedAt,
+  commit: commitOf(record),
+  subject: record.subject,
+  metrics: Object.fromEntries(
+    Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds }]) => [
+      metric,
+      { value: tidy(value), bound, n, rounds: rounds.map(tidy) },
+    ]),
+  ),
+});
+
+/** Seven significant digits: far below any noise, and a file that people can read. */
+const tidy = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(7)));
+
+/** Median over the ramps of the boot; null where even the first step did not hold. */
+function kneeOf(measured: Measured): number | null {
+  const knee = measured.metrics['knee.rate'];
+  if (!knee || knee.bound === 'below') return null;
+  const rounds = knee.rounds.filter((round) => round !== null).sort((left, right) => left - right);
+  const middle = rounds.length / 2;
+  const median = rounds.length === 0 ? knee.value : (rounds[Math.ceil(middle) - 1]! + rounds[Math.floor(middle)]!) / 2;
+  return median !== null && median > 0 ? tidy(median) : null;
+}
+
+function mergeHistograms(stored: Segment['histograms'], fresh: Measured['histograms']): Segment['histograms'] {
+  const merged = { ...stored };
+  for (const [metric, encoded] of Object.entries(fresh)) {
+    if (encoded === undefined) continue;
+    const before = merged[metric];
+    merged[metric] = before === undefined ? encoded : mergeTwo(before, encoded);
+  }
+  return merged;
+}
+
+function mergeTwo(stored: string, fresh: string): string {
+  const sum = createHistogram();
+  sum.add(decodeHistogram(stored));
+  sum.add(decodeHistogram(fresh));
+  return encodeHistogram(sum);
+}
+
+/** Takes the oldest boots out until `keep` are left; their variance goes to the ledger, their values to the trail. */
+function emptySegment(history: History, segment: Segment, keep: number): void {
+  while (segment.boots.length > keep) {
+    const oldest = segment.boots.shift()!;
+    history.ledger = foldBoot(history.ledger, oldest, segment.boots);
+    const entry = {
+      id: oldest.id,
+      at: oldest.at,
+      commit: oldest.commit,
+      segment: segment.id,
+      values: valuesOf(oldest),
+    };
+    history.trail = [...(history.trail ?? []), entry].slice(-TRAIL);
+  }
+  if (keep === 0) history.segments = history.segments.filter((other) => other !== segment);
+}
+
+const valuesOf = (boot: StoredBoot): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(boot.metrics).flatMap(([id, { value, bound }]) => {
+      const scale = resolveMetric(id)?.scale;
+      return value !== null && bound === 'exact' && (scale === 'log' || scale === 'difference') ? [[id, value]] : [];
+    }),
+  );
+
+function carry(history: History, newest: Segment, reason: string): void {
+  const known = new Set(
+    [...history.segments.flatMap((segment) => segment.boots), ...(history.trail ?? [])].map((boot) => boot.id),
+  );
+  const fresh = newest.boots.filter((boot) => !known.has(boot.id));
+  if (fresh.length === 0) return;
+  const current = history.segments.at(-1);
+  if (current?.id === newest.id) {
+    current.boots = [...current.boots, ...structuredClone(fresh)].sort((left, right) => (left.at < right.at ? -1 : 1));
+    Object.assign(
+      current,
+      structuredClone({ histograms: newest.histograms, curve: newest.curve, surge: newest.surge }),
+    );
+    return;
+  }
+  history.segments.push({ ...structuredClone(newest), boots: structuredClone(fresh), reason });
+}
