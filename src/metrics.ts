@@ -4,7 +4,21 @@
 /** How two values of a metric are compared. `info` is shown and usable in SLA rules, but never compared. */
 export type Scale = 'log' | 'difference' | 'info';
 export type Better = 'lower' | 'higher' | 'neither';
-export type Unit = 'ms' | 's' | 'per_second' | 'tokens_per_second' | 'share' | 'percent' | 'count' | 'tokens' | 'bytes' | 'watts' | 'celsius' | 'mhz' | 'money' | 'cores';
+export type Unit =
+  | 'ms'
+  | 's'
+  | 'per_second'
+  | 'tokens_per_second'
+  | 'share'
+  | 'percent'
+  | 'count'
+  | 'tokens'
+  | 'bytes'
+  | 'watts'
+  | 'celsius'
+  | 'mhz'
+  | 'money'
+  | 'cores';
 
 export interface MetricDefinition {
   /** Without statistic: `ttft`. */
@@ -63,7 +77,13 @@ const latency = (id: string, label: string, formula: string, resolution = 2): Me
   resolution,
 });
 
-const gauge = (id: string, label: string, unit: Unit, formula: string, better: Better = 'neither'): MetricDefinition => ({
+const gauge = (
+  id: string,
+  label: string,
+  unit: Unit,
+  formula: string,
+  better: Better = 'neither',
+): MetricDefinition => ({
   id,
   label,
   unit,
@@ -97,51 +117,140 @@ export const METRICS: readonly MetricDefinition[] = [
   latency('icl', 'ICL', 'gaps between token-bearing events, pooled over requests'),
   latency('e2e', 'E2E', 'end − planned'),
   rate('throughput.requests', 'Throughput', 'per_second', 'requests completed inside the steady window ÷ its length'),
-  rate('throughput.tokens', 'Output throughput', 'tokens_per_second', 'output tokens received inside the steady window ÷ its length'),
-  rate('throughput.prompt_tokens', 'Prompt throughput', 'tokens_per_second', 'prompt tokens of requests completed inside the steady window ÷ its length'),
+  rate(
+    'throughput.tokens',
+    'Output throughput',
+    'tokens_per_second',
+    'output tokens received inside the steady window ÷ its length',
+  ),
+  rate(
+    'throughput.prompt_tokens',
+    'Prompt throughput',
+    'tokens_per_second',
+    'prompt tokens of requests completed inside the steady window ÷ its length',
+  ),
   rate('goodput.requests', 'Goodput', 'per_second', 'requests that met every per-request SLO ÷ window'),
   {
-    id: 'goodput.share', label: 'Goodput share', unit: 'share', better: 'higher', scale: 'difference', statistics: [],
+    id: 'goodput.share',
+    label: 'Goodput share',
+    unit: 'share',
+    better: 'higher',
+    scale: 'difference',
+    statistics: [],
     formula: 'requests that met every per-request SLO ÷ all requests of the window, failed and rejected ones included',
-    minimumEffect: 0.02, equivalenceMargin: 0.03, priorSd: 0.01,
+    minimumEffect: 0.02,
+    equivalenceMargin: 0.03,
+    priorSd: 0.01,
   },
   {
-    id: 'errors.rate', label: 'Error rate', unit: 'share', better: 'lower', scale: 'difference', statistics: [],
-    formula: 'requests that did not end ok ÷ all', minimumEffect: 0.002, equivalenceMargin: 0.005, priorSd: 0.001,
+    id: 'errors.rate',
+    label: 'Error rate',
+    unit: 'share',
+    better: 'lower',
+    scale: 'difference',
+    statistics: [],
+    formula: 'requests that did not end ok ÷ all',
+    minimumEffect: 0.002,
+    equivalenceMargin: 0.005,
+    priorSd: 0.001,
   },
   {
-    id: 'output.tokens', label: 'Output length', unit: 'tokens', better: 'neither', scale: 'info', statistics: ['mean'],
-    formula: 'output tokens per successful request; a validity gate, not a result', minimumEffect: 0, equivalenceMargin: 0, priorSd: 0,
+    id: 'output.tokens',
+    label: 'Output length',
+    unit: 'tokens',
+    better: 'neither',
+    scale: 'info',
+    statistics: ['mean'],
+    formula: 'output tokens per successful request; a validity gate, not a result',
+    minimumEffect: 0,
+    equivalenceMargin: 0,
+    priorSd: 0,
   },
   {
-    id: 'knee.rate', label: 'Load line', unit: 'per_second', better: 'higher', scale: 'log', statistics: [],
+    id: 'knee.rate',
+    label: 'Load line',
+    unit: 'per_second',
+    better: 'higher',
+    scale: 'log',
+    statistics: [],
     formula: 'highest offered rate at which at most 5 % of requests miss their SLO and the backlog does not grow',
-    minimumEffect: 0.03, equivalenceMargin: 0.1, priorSd: 0.05,
+    minimumEffect: 0.03,
+    equivalenceMargin: 0.05,
+    priorSd: 0.05,
   },
   {
-    id: 'saturation.rate', label: 'Saturation', unit: 'per_second', better: 'higher', scale: 'log', statistics: [],
-    formula: 'plateau of the achieved request rate over the steps', minimumEffect: 0.03, equivalenceMargin: 0.1, priorSd: 0.03,
+    id: 'saturation.rate',
+    label: 'Saturation',
+    unit: 'per_second',
+    better: 'higher',
+    scale: 'log',
+    statistics: [],
+    formula: 'plateau of the achieved request rate over the steps',
+    minimumEffect: 0.03,
+    equivalenceMargin: 0.05,
+    priorSd: 0.03,
   },
   {
-    id: 'surge.peak_p95', label: 'Surge peak', unit: 'ms', better: 'lower', scale: 'log', statistics: [],
-    formula: 'worst windowed p95 of TTFT from the step up to the end of recovery', minimumEffect: 0.05, equivalenceMargin: 0.15, priorSd: 0.06, resolution: 5,
+    id: 'surge.peak_p95',
+    label: 'Surge peak',
+    unit: 'ms',
+    better: 'lower',
+    scale: 'log',
+    statistics: [],
+    formula: 'worst windowed p95 of TTFT from the step up to the end of recovery',
+    minimumEffect: 0.05,
+    equivalenceMargin: 0.15,
+    priorSd: 0.06,
+    resolution: 5,
   },
   {
-    id: 'surge.recovery', label: 'Surge recovery', unit: 's', better: 'lower', scale: 'difference', statistics: [],
-    formula: 'step down → three consecutive windows inside the pre-surge band with the backlog back at its pre-surge level',
-    minimumEffect: 1, equivalenceMargin: 2, priorSd: 0.7,
+    id: 'surge.recovery',
+    label: 'Surge recovery',
+    unit: 's',
+    better: 'lower',
+    scale: 'difference',
+    statistics: [],
+    formula:
+      'step down → three consecutive windows inside the pre-surge band with the backlog back at its pre-surge level',
+    minimumEffect: 1,
+    equivalenceMargin: 2,
+    priorSd: 0.7,
   },
   {
-    id: 'surge.backlog', label: 'Surge backlog', unit: 'count', better: 'lower', scale: 'difference', statistics: [],
-    formula: 'largest number of requests in flight above the pre-surge level', minimumEffect: 5, equivalenceMargin: 10, priorSd: 3,
+    id: 'surge.backlog',
+    label: 'Surge backlog',
+    unit: 'count',
+    better: 'lower',
+    scale: 'difference',
+    statistics: [],
+    formula: 'largest number of requests in flight above the pre-surge level',
+    minimumEffect: 5,
+    equivalenceMargin: 10,
+    priorSd: 3,
   },
   {
-    id: 'surge.errors', label: 'Surge errors', unit: 'share', better: 'lower', scale: 'difference', statistics: [],
-    formula: 'requests that did not end ok ÷ all, from the step up to the end of recovery', minimumEffect: 0.005, equivalenceMargin: 0.01, priorSd: 0.003,
+    id: 'surge.errors',
+    label: 'Surge errors',
+    unit: 'share',
+    better: 'lower',
+    scale: 'difference',
+    statistics: [],
+    formula: 'requests that did not end ok ÷ all, from the step up to the end of recovery',
+    minimumEffect: 0.005,
+    equivalenceMargin: 0.01,
+    priorSd: 0.003,
   },
   {
-    id: 'boot.duration', label: 'Boot time', unit: 's', better: 'lower', scale: 'info', statistics: [],
-    formula: 'spawn → ready', minimumEffect: 0, equivalenceMargin: 0, priorSd: 0,
+    id: 'boot.duration',
+    label: 'Boot time',
+    unit: 's',
+    better: 'lower',
+    scale: 'info',
+    statistics: [],
+    formula: 'spawn → ready',
+    minimumEffect: 0,
+    equivalenceMargin: 0,
+    priorSd: 0,
   },
   gauge('gpu.utilization', 'GPU utilisation', 'percent', 'nvidia-smi utilization.gpu, all GPUs'),
   gauge('gpu.memory', 'GPU memory', 'percent', 'nvidia-smi memory.used ÷ memory.total'),
@@ -157,12 +266,28 @@ export const METRICS: readonly MetricDefinition[] = [
   gauge('deployment.cpu', 'Deployment CPU', 'cores', 'CPU seconds per second of the deployment’s process tree'),
   gauge('deployment.memory', 'Deployment memory', 'bytes', 'resident size of the deployment’s process tree'),
   {
-    id: 'cost.per_request', label: 'Cost per request', unit: 'money', better: 'lower', scale: 'info', statistics: [],
-    formula: 'gpuHour × gpus ÷ (3600 × goodput)', minimumEffect: 0, equivalenceMargin: 0, priorSd: 0,
+    id: 'cost.per_request',
+    label: 'Cost per request',
+    unit: 'money',
+    better: 'lower',
+    scale: 'info',
+    statistics: [],
+    formula: 'gpuHour × gpus ÷ (3600 × goodput)',
+    minimumEffect: 0,
+    equivalenceMargin: 0,
+    priorSd: 0,
   },
   {
-    id: 'cost.per_million_tokens', label: 'Cost per million tokens', unit: 'money', better: 'lower', scale: 'info', statistics: [],
-    formula: 'gpuHour × gpus ÷ (3600 × output tokens per second) × 10⁶', minimumEffect: 0, equivalenceMargin: 0, priorSd: 0,
+    id: 'cost.per_million_tokens',
+    label: 'Cost per million tokens',
+    unit: 'money',
+    better: 'lower',
+    scale: 'info',
+    statistics: [],
+    formula: 'gpuHour × gpus ÷ (3600 × output tokens per second) × 10⁶',
+    minimumEffect: 0,
+    equivalenceMargin: 0,
+    priorSd: 0,
   },
 ];
 

@@ -31,7 +31,13 @@ export interface Comparison {
   readonly candidateBoots: number;
   readonly baselineBoots: number;
   /** Degrees of freedom and where they came from. */
-  readonly df: { readonly total: number; readonly baseline: number; readonly candidate: number; readonly ledger: number; readonly prior: number };
+  readonly df: {
+    readonly total: number;
+    readonly baseline: number;
+    readonly candidate: number;
+    readonly ledger: number;
+    readonly prior: number;
+  };
   readonly sd: number | null;
   readonly minimumEffect: number;
   readonly thin: boolean;
@@ -74,8 +80,22 @@ export interface LoadLine {
 /** What stands against a clean pass, worst first; the headline is made from the first of them. */
 export interface Finding {
   readonly kind:
-    | 'invalid' | 'deployment_failed' | 'breach' | 'not_measured' | 'regression' | 'load_shed' | 'tolerated' | 'suspected'
-    | 'inconclusive' | 'unbaselined' | 'incomparable' | 'thin_baseline' | 'missing' | 'policy_changed' | 'no_policy_at_base' | 'note';
+    | 'invalid'
+    | 'deployment_failed'
+    | 'breach'
+    | 'not_measured'
+    | 'regression'
+    | 'load_shed'
+    | 'tolerated'
+    | 'suspected'
+    | 'inconclusive'
+    | 'unbaselined'
+    | 'incomparable'
+    | 'thin_baseline'
+    | 'missing'
+    | 'policy_changed'
+    | 'no_policy_at_base'
+    | 'note';
   readonly severity: 'invalid' | 'fail' | 'warn' | 'info';
   /** A full sentence for people. */
   readonly message: string;
@@ -97,7 +117,13 @@ export interface Verdict {
   readonly sla: readonly SlaResult[];
   readonly comparisons: readonly Comparison[];
   readonly boots: number;
-  readonly baseline: { readonly path: string; readonly boots: number; readonly segment: string; readonly ledgerDf: number; readonly priorUsed: boolean } | null;
+  readonly baseline: {
+    readonly path: string;
+    readonly boots: number;
+    readonly segment: string;
+    readonly ledgerDf: number;
+    readonly priorUsed: boolean;
+  } | null;
   /** What another boot would settle; `again` false = enough is known, or the ladder's end. */
   readonly climb: { readonly again: boolean; readonly reason: string };
 }

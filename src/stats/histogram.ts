@@ -9,7 +9,13 @@ export type { Histogram } from 'hdr-histogram-js';
 const HIGHEST_US = 3_600_000_000;
 
 export function createHistogram(): Histogram {
-  return build({ bitBucketSize: 64, autoResize: true, lowestDiscernibleValue: 1, highestTrackableValue: HIGHEST_US, numberOfSignificantValueDigits: 3 });
+  return build({
+    bitBucketSize: 64,
+    autoResize: true,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: HIGHEST_US,
+    numberOfSignificantValueDigits: 3,
+  });
 }
 
 /** Records a value given in ms; below 1 µs counts as 1 µs (HdrHistogram has no zero at this unit). */
@@ -31,11 +37,17 @@ export interface CensoredQuantile {
  * Quantile q (0..1) of N successes and C failures that are censored at `censoredAtMs`, not dropped: read at
  * q·(N+C)/N of the successes; past their end it is "at least" the time at which failures were given up.
  */
-export function censoredQuantile(histogram: Histogram, q: number, failures: number, censoredAtMs: number): CensoredQuantile {
+export function censoredQuantile(
+  histogram: Histogram,
+  q: number,
+  failures: number,
+  censoredAtMs: number,
+): CensoredQuantile {
   const successes = histogram.totalCount;
   const all = successes + failures;
   if (all === 0) return { valueMs: null, bound: 'exact' };
   const rank = q * all;
-  if (rank > successes) return { valueMs: Math.max(censoredAtMs, successes > 0 ? histogram.maxValue / 1_000 : 0), bound: 'above' };
+  if (rank > successes)
+    return { valueMs: Math.max(censoredAtMs, successes > 0 ? histogram.maxValue / 1_000 : 0), bound: 'above' };
   return { valueMs: histogram.getValueAtPercentile((100 * rank) / successes) / 1_000, bound: 'exact' };
 }

@@ -1,0 +1,51 @@
+// Whether another boot is worth its time: only while a gate is open that a boot could settle.
+
+import { resolveMetric } from '../metrics.ts';
+import { type Decision, isThin, type Look } from './decide.ts';
+import { isShed } from './load-shed.ts';
+import { LEDGER_ENOUGH_DF } from './variance.ts';
+import type { Comparison, Verdict } from './verdict.ts';
+
+export interface ClimbInput {
+  readonly comparisons: readonly Comparison[];
+  readonly decisions: readonly Decision[];
+  readonly look: Look;
+  readonly overBudget: string | null;
+  /** Why more boots make no sense at all, such as a deployment that died; null = they may. */
+  readonly settled: string | null;
+}
+
+export function climb({ comparisons, decisions, look, overBudget, settled }: ClimbInput): Verdict['climb'] {
+  const stop = (reason: string): Verdict['climb'] => ({ again: false, reason });
+  if (settled !== null) return stop(settled);
+  const gates = comparisons.filter((one) => one.gate);
+  const open = gates.filter((one) => one.verdict === 'inconclusive' || one.verdict === 'suspected');
+  if (open.length === 0) return stop(gates.length === 0 ? 'no gate is compared' : 'every gate is decided');
+  const helped = open.find((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));
+  if (helped === undefined) return stop(`another boot cannot settle ${nameOf(open[0]!)}: ${open[0]!.because}`);
+  if (look.boot >= look.most)
+    return stop(`${look.most === 1 ? 'the one boot' : `all ${look.most} boots`} of the ladder are taken`);
+  if (overBudget !== null) return stop(overBudget);
+  const state = helped.verdict === 'suspected' ? 'suspected' : 'undecided';
+  return {
+    again: true,
+    reason: `${nameOf(helped)} is ${state} after ${count(look.boot)}: ${ordinal(look.boot + 1)} boot decides or narrows it`,
+  };
+}
+
+/** Boots add nothing against censoring, missing values or a thin baseline. */
+function bootHelps(decision: Decision | undefined): boolean {
+  const { test, known } = decision?.evidence ?? { test: null, known: 'nothing' };
+  if (decision === undefined || test === null || known === 'nothing') return false;
+  const suspected = decision.comparison.verdict === 'suspected';
+  if (!isThin(decision.evidence)) return known === 'effect' || suspected;
+  const noiseKnown = test.pooled === null || test.pooled.df.ledger >= LEDGER_ENOUGH_DF;
+  return suspected && noiseKnown;
+}
+
+const decisionOf = (comparison: Comparison, decisions: readonly Decision[]): Decision | undefined =>
+  decisions.find(({ comparison: one }) => one.metric === comparison.metric && one.stage === comparison.stage);
+const nameOf = (comparison: Comparison): string =>
+  `${resolveMetric(comparison.metric)?.label ?? comparison.metric} in ${comparison.stage}`;
+const count = (boots: number): string => (boots === 1 ? 'one boot' : `${boots} boots`);
+const ordinal = (boot: number): string => (boot === 2 ? 'a second' : boot === 3 ? 'a third' : `a ${boot}th`);

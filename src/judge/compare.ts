@@ -1,0 +1,203 @@
+// One metric of one stage, baseline against candidate: the effect, its standard error and the p values, before any
+// decision. Everything is on the scale of comparison, where more is worse; decide.ts turns it into a Comparison.
+
+import { mean } from 'simple-statistics';
+import type { ResolvedMetric } from '../metrics.ts';
+import { quasiBinomial } from '../stats/quasi-binomial.ts';
+import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
+import { fromScale } from '../stats/summary.ts';
+import { notAbove, tost } from '../stats/tost.ts';
+import { type Sample, samplesOf } from './samples.ts';
+import { isTail, REQUESTS_FOR_TAIL } from './selection.ts';
+import type { StageEvidence } from './standing.ts';
+import type { RoundSds } from './taint.ts';
+import { ledgerOf, type PooledVariance, poolVariance } from './variance.ts';
+
+export interface Evidence {
+  readonly stage: StageEvidence['stage'];
+  readonly metric: ResolvedMetric;
+  readonly gate: boolean;
+  readonly candidate: readonly Sample[];
+  readonly baseline: readonly Sample[];
+  /** Smallest effect that matters and the margin of equivalence, on the scale of comparison. */
+  readonly minimumEffect: number;
+  readonly margin: number;
+  readonly test: Test | null;
+  /** Why there is no test; null with one. */
+  readonly untested: string | null;
+  /** What censoring leaves of the effect: known, a lower bound of it, an upper bound, or nothing. */
+  readonly known: 'effect' | 'at_least' | 'at_most' | 'nothing';
+  /** Everything on both sides lies past the same end of what was measured. */
+  readonly bothBeyond: 'no' | 'better' | 'worse';
+}
+
+export interface Test {
+  readonly method: 'pooled t' | 'quasi-binomial';
+  readonly difference: number;
+  readonly standardError: number;
+  readonly df: number;
+  /** Of the pooled t; null for the quasi-binomial. */
+  readonly pooled: PooledVariance | null;
+  readonly dispersion: number | null;
+  readonly pWorse: number;
+  readonly pBetter: number;
+  readonly pEquivalent: number;
+  /** Half of the equivalence test: small = not worse by the margin. */
+  readonly pNotWorse: number;
+}
+
+export interface CompareOptions {
+  readonly gate: boolean;
+  /** Replaces the metric's minimum effect: a share for log metrics, else the metric's unit. */
+  readonly minimumEffect: number | undefined;
+  readonly sds: RoundSds;
+}
+
+export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
+  const candidate = samplesOf(metric, stage.candidate, options.sds);
+  const baseline = samplesOf(metric, stage.baseline, options.sds);
+  const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline);
+  const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
+  const untested = whyUntested(metric, candidate, baseline);
+  const attempt = untested === null ? testOf(stage, metric, candidate, baseline, margin) : null;
+  const test =
+    attempt !== null && Number.isFinite(attempt.difference) && Number.isFinite(attempt.standardError) ? attempt : null;
+  return {
+    stage: stage.stage,
+    metric,
+    gate: options.gate,
+    candidate,
+    baseline,
+    minimumEffect,
+    margin,
+    test,
+    untested:
+      test === null
+        ? (untested ??
+          (attempt === null ? 'too few requests or rounds to compare' : 'its values are too large to compute with'))
+        : null,
+    known: knownEffect(candidate, baseline),
+    bothBeyond: beyondOnBothSides(candidate, baseline),
+  };
+}
+
+/** A share of change to log units, in the metric's worse direction: 5 % less throughput is −ln 0.95. */
+export function onScale(metric: ResolvedMetric, amount: number): number {
+  if (metric.scale !== 'log') return amount;
+  return metric.better === 'higher' && amount < 1 ? -Math.log(1 - amount) : Math.log(1 + amount);
+}
+
+/** The minimum effect, never below what the client itself can distort. */
+function smallestThatMatters(
+  metric: ResolvedMetric,
+  override: number | undefined,
+  baseline: readonly Sample[],
+): number {
+  const effect = onScale(metric, override ?? metric.minimumEffect);
+  if (metric.resolution === 0 || baseline.length === 0) return effect;
+  if (metric.scale !== 'log') return Math.max(effect, metric.resolution);
+  return Math.max(effect, Math.log1p(metric.resolution / fromScale(metric, centre(baseline))));
+}
+
+function whyUntested(metric: ResolvedMetric, candidate: readonly Sample[], baseline: readonly Sample[]): string | null {
+  if (metric.scale === 'info') return 'it is shown, never compared';
+  if (candidate.length === 0) return 'this run has no value of it';
+  if (baseline.length === 0) return 'the baseline has no value of it';
+  if (!isTail(metric.statistic)) return null;
+  const fewest = Math.min(...[...candidate, ...baseline].map((sample) => sample.perRound));
+  if (fewest >= REQUESTS_FOR_TAIL) return null;
+  return `a round has ${Math.floor(fewest).toLocaleString('en-US')} requests, ${metric.statistic} needs ${REQUESTS_FOR_TAIL.toLocaleString('en-US')}: gate on p95 or lengthen the stage`;
+}
+
+function testOf(
+  stage: StageEvidence,
+  metric: ResolvedMetric,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  margin: number,
+): Test | null {
+  if (metric.id === 'errors.rate') return testOfFailures(candidate, baseline, margin);
+  const exact = (samples: readonly Sample[]): number[] =>
+    samples.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
+  const pooled = poolVariance(
+    metric,
+    exact(baseline),
+    exact(candidate),
+    stage.history === null ? { ss: 0, df: 0 } : ledgerOf(stage.history, metric.id),
+  );
+  const standardError = pooled.sd * Math.sqrt(1 / candidate.length + 1 / baseline.length);
+  const difference = centre(candidate) - centre(baseline);
+  return {
+    method: 'pooled t',
+    dispersion: null,
+    pooled,
+    ...pValues(difference, standardError, pooled.df.total, margin),
+  };
+}
+
+function testOfFailures(candidate: readonly Sample[], baseline: readonly Sample[], margin: number): Test | null {
+  const counted = quasiBinomial(
+    baseline.flatMap((sample) => sample.failures),
+    candidate.flatMap((sample) => sample.failures),
+  );
+  if (counted === null) return null;
+  return {
+    method: 'quasi-binomial',
+    dispersion: counted.dispersion,
+    pooled: null,
+    ...pValues(counted.difference, counted.standardError, counted.df, margin),
+  };
+}
+
+function pValues(difference: number, standardError: number, df: number, margin: number) {
+  return {
+    difference,
+    standardError,
+    df,
+    pWorse: upperTail(difference / standardError, df),
+    pBetter: upperTail(-difference / standardError, df),
+    pEquivalent: tost(difference, standardError, df, margin),
+    pNotWorse: notAbove(difference, standardError, df, margin),
+  };
+}
+
+/** A side that is worse than its number makes the effect larger on the candidate's side, smaller on the baseline's. */
+function knownEffect(candidate: readonly Sample[], baseline: readonly Sample[]): Evidence['known'] {
+  const has = (samples: readonly Sample[], side: Sample['censored']): boolean =>
+    samples.some((sample) => sample.censored === side);
+  const larger = has(candidate, 'worse') || has(baseline, 'better');
+  const smaller = has(candidate, 'better') || has(baseline, 'worse');
+  if (larger && smaller) return 'nothing';
+  return larger ? 'at_least' : smaller ? 'at_most' : 'effect';
+}
+
+function beyondOnBothSides(candidate: readonly Sample[], baseline: readonly Sample[]): Evidence['bothBeyond'] {
+  const all = [...candidate, ...baseline];
+  const side = candidate[0]?.censored ?? 'no';
+  if (side === 'no' || baseline.length === 0 || all.some((sample) => sample.censored !== side)) return 'no';
+  // Same end of the same ramp; a ramp that stopped earlier proves less.
+  const [low, high] = [
+    Math.min(...all.map((sample) => sample.summary)),
+    Math.max(...all.map((sample) => sample.summary)),
+  ];
+  return high - low <= 1e-6 * Math.max(1, Math.abs(high)) ? side : 'no';
+}
+
+export const centre = (samples: readonly Sample[]): number => mean(samples.map((sample) => sample.summary));
+
+/** Two-sided confidence interval of the effect. */
+export function effectInterval(test: Test, confidence: number): readonly [number, number] {
+  const half = upperQuantile((1 - confidence) / 2, test.df) * test.standardError;
+  return [test.difference - half, test.difference + half];
+}
+
+const POWER = 0.95;
+
+/**
+ * Smallest true effect that this comparison would have called worse with 95 % power at level `alpha`: large enough
+ * for the test, and far enough above the minimum effect to be measured above it.
+ */
+export function smallestDetectable(minimumEffect: number, standardError: number, df: number, alpha: number): number {
+  const byTest = detectableNoncentrality(alpha, POWER, df) * standardError;
+  return Math.max(byTest, minimumEffect + upperQuantile(1 - POWER, df) * standardError);
+}

@@ -1,0 +1,97 @@
+// `--explain ttft.p95@benchmark`: every number on the way from rounds to verdict, as text.
+
+import { formatNumber } from '../metrics-format.ts';
+import { upperQuantile } from '../stats/student-t.ts';
+import { fromScale } from '../stats/summary.ts';
+import type { Evidence } from './compare.ts';
+import { ALPHA, type Decision, EQUIVALENCE_ALPHA, type Look } from './decide.ts';
+import { changeOf, detectableOf, where } from './headline.ts';
+import { assess, type JudgeInput, judge } from './judge.ts';
+import type { Sample } from './samples.ts';
+import type { Comparison } from './verdict.ts';
+
+/**
+ * @param metricAtStage `ttft.p95@benchmark`, or without stage: in every stage that compares it
+ * @returns lines for a terminal; where there is no such comparison, what there is instead
+ */
+export function explain(input: JudgeInput, metricAtStage: string): string {
+  const [metric, stage] = metricAtStage.split('@');
+  const { decisions, look, stages } = assess(input);
+  const { comparisons } = judge(input);
+  const wanted = decisions.filter(
+    ({ evidence }) => evidence.metric.id === metric && (stage === undefined || evidence.stage === stage),
+  );
+  if (wanted.length === 0) {
+    const known = decisions.map(({ comparison }) => `${comparison.metric}@${comparison.stage}`);
+    const standings = stages.map(
+      ({ standing }) =>
+        `${standing.stage} is ${standing.standing}${standing.reason === null ? '' : ` (${standing.reason})`}`,
+    );
+    return [
+      `${metricAtStage} is not compared in this report.`,
+      ...standings,
+      known.length === 0 ? 'Nothing is compared.' : `Compared are: ${known.join(', ')}.`,
+    ].join('\n');
+  }
+  return wanted
+    .map((decision) => {
+      const final =
+        comparisons.find(
+          (one) => one.metric === decision.evidence.metric.id && one.stage === decision.evidence.stage,
+        ) ?? decision.comparison;
+      return explainOne(decision, final, look.look, decisions.length);
+    })
+    .join('\n\n');
+}
+
+function explainOne(decision: Decision, final: Comparison, look: Look, familySize: number): string {
+  const { evidence } = decision;
+  const { metric, test } = evidence;
+  const lines = [
+    `${where(final)} (${metric.id}@${evidence.stage}), ${evidence.gate ? 'a gate' : 'not a gate'}`,
+    `scale: ${metric.scale === 'log' ? `${metric.better === 'higher' ? '−' : ''}ln(value)` : `${metric.better === 'higher' ? '−' : ''}value`}, more = worse`,
+    'baseline boots:',
+    ...evidence.baseline.map((sample) => sampleLine(evidence, sample)),
+    'candidate boots:',
+    ...evidence.candidate.map((sample) => sampleLine(evidence, sample)),
+  ];
+  if (test === null) return [...lines, `not tested: ${evidence.untested}`, verdictLine(final)].join('\n');
+  if (test.pooled !== null) {
+    const { df, sd } = test.pooled;
+    lines.push(
+      `sd of a boot: ${digits(sd)}, from ${df.baseline} (baseline) + ${df.candidate} (candidate) + ${df.ledger} (ledger) + ${df.prior} (assumed ${digits(metric.priorSd)}) degrees of freedom, ${df.total} counted`,
+    );
+  } else {
+    lines.push(
+      `quasi-binomial over rounds: overdispersion ${digits(test.dispersion ?? 1)}, ${test.df} degrees of freedom`,
+    );
+  }
+  lines.push(
+    `effect d = ${digits(test.difference)}, standard error ${digits(test.standardError)}, t = ${digits(test.difference / test.standardError)}`,
+    `p worse ${digits(test.pWorse)}, p better ${digits(test.pBetter)}, p equivalent ${digits(test.pEquivalent)} (margin ±${digits(evidence.margin)})`,
+  );
+  if (evidence.known !== 'effect') lines.push(`censored: the effect is known as "${evidence.known.replace('_', ' ')}"`);
+  lines.push(
+    `look ${look.boot} of ${look.most}: ${digits(look.alpha)} of ${ALPHA} per direction over ${familySize} comparisons, ${digits(decision.level)} for this one in Holm's first step (critical t ${digits(upperQuantile(decision.level, test.df))}); equivalence at ${digits(look.equivalenceAlpha)} of ${EQUIVALENCE_ALPHA}`,
+    `Holm rejects "not worse": ${yes(decision.rejectedWorse)}, "not better": ${yes(decision.rejectedBetter)}; minimum effect ${digits(evidence.minimumEffect)}`,
+    `change ${changeOf(final)}, smallest detectable change ${detectableOf(final)} (95 % power)`,
+    verdictLine(final),
+  );
+  return lines.join('\n');
+}
+
+function sampleLine({ metric }: Evidence, sample: Sample): string {
+  const rounds = sample.rounds.map((round, index) =>
+    index === sample.dropped ? 'tainted' : round === null ? '–' : formatNumber(fromScale(metric, round)),
+  );
+  const censored =
+    sample.censored === 'no'
+      ? ''
+      : `, censored: the truth is at least as ${sample.censored === 'worse' ? 'bad' : 'good'}`;
+  return `  ${sample.boot}: ${formatNumber(fromScale(metric, sample.summary))} from rounds ${rounds.join(' ')}${censored}`;
+}
+
+const verdictLine = (comparison: Comparison): string => `verdict: ${comparison.verdict}, ${comparison.because}`;
+const yes = (value: boolean): string => (value ? 'yes' : 'no');
+const digits = (value: number): string =>
+  Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);

@@ -1,0 +1,224 @@
+// Records in, verdict out: what is valid and comparable, what changed, which rules hold, whether another boot would
+// settle more. Pure; the procedure and its numbers are explained in docs/judging.md.
+
+import type { BaselineLookup } from '../baseline/schema.ts';
+import type { Config, Gate, StageName } from '../config/schema.ts';
+import { resolveMetric } from '../metrics.ts';
+import type { RunRecord } from '../record/schema.ts';
+import { climb } from './climb.ts';
+import { type Evidence, gather } from './compare.ts';
+import { type Decision, decide, type Look, lookOf } from './decide.ts';
+import { deploymentFailures, kneeOf } from './deployment-failure.ts';
+import { findingsOf, outcomeOf } from './findings.ts';
+import { headline } from './headline.ts';
+import { loadLine } from './load-line.ts';
+import { discountLoadShed } from './load-shed.ts';
+import { CLOSED_LOOP_TOO, COMPARED } from './selection.ts';
+import { judgeSla } from './sla.ts';
+import { candidateBoots, type StageEvidence, standStage } from './standing.ts';
+import { roundSds } from './taint.ts';
+import type { Finding, Outcome, Verdict } from './verdict.ts';
+
+/** The rules of a configuration; a whole Config fits. */
+export type Policy = Pick<Config, 'sla' | 'comparison' | 'failOn' | 'strict'> & { readonly price?: Config['price'] };
+
+export interface JudgeInput {
+  readonly record: RunRecord;
+  readonly lookup: BaselineLookup;
+  readonly policy: Policy;
+  /** Stages that the run should have, in order. */
+  readonly expected: readonly StageName[];
+  /** Why no further boot is possible, as a clause; null or absent = one is. */
+  readonly overBudget?: string | null;
+  /** Where the policy came from, as far as the verdict has to say it. */
+  readonly provenance?: { readonly policyChanges: readonly string[]; readonly noPolicyAtBase: boolean };
+}
+
+/** Never throws on a record that fits its schema. */
+export function judge(input: JudgeInput): Verdict {
+  const { record, policy, lookup } = input;
+  const { stages, decisions, look, lostGates } = assess(input);
+  const shed = discountLoadShed(decisions, stages);
+  const { comparisons } = shed;
+  const failures = deploymentFailures({
+    boots: record.boots,
+    stages,
+    baselineHas: (stage) => storedBootsOf(input, stage) > 0,
+    kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? []) ?? pinnedKnee(input),
+  });
+  const sla = policy.sla.map((rule) =>
+    judgeSla(
+      rule,
+      stages.find(({ stage }) => stage === rule.stage),
+    ),
+  );
+  const findings = findingsOf({
+    record,
+    failOn: policy.failOn,
+    onMissingBaseline: policy.comparison.onMissingBaseline,
+    strict: policy.strict,
+    stages,
+    sla,
+    comparisons,
+    decisions,
+    lostGates,
+    others: [...failures, ...shed.findings, ...policyFindings(input)],
+  });
+  const outcome = outcomeOf(findings);
+  const line = loadLine(
+    stages.find(({ stage }) => stage === 'linear'),
+    comparisons,
+    decisions,
+  );
+  const baselineBoots = Math.max(0, ...stages.map(({ baseline }) => baseline.length));
+  return {
+    schema: 'plimsoll/verdict',
+    version: 1,
+    outcome,
+    exitCode: EXIT_CODES[outcome],
+    headline: headline({
+      outcome,
+      mode: record.mode,
+      findings,
+      comparisons,
+      sla,
+      stages: stages.map(({ standing }) => standing),
+      loadLine: line,
+      baselineBoots,
+    }),
+    actionNeeded: outcome === 'fail' || outcome === 'invalid',
+    findings,
+    loadLine: line,
+    stages: stages.map(({ standing }) => standing),
+    sla,
+    comparisons,
+    boots: look.taken,
+    baseline: lookup.kind === 'found' ? baselineFacts(lookup.path, stages, decisions, baselineBoots) : null,
+    climb: climb({
+      comparisons,
+      decisions,
+      look: look.look,
+      overBudget: input.overBudget ?? null,
+      settled: settled(record, failures),
+    }),
+  };
+}
+
+const EXIT_CODES = { pass: 0, warn: 0, fail: 1, invalid: 4 } as const satisfies Record<Outcome, number>;
+
+export interface Assessment {
+  readonly stages: readonly StageEvidence[];
+  readonly decisions: readonly Decision[];
+  readonly look: { readonly taken: number; readonly look: Look };
+  readonly lostGates: readonly string[];
+}
+
+/** Evidence and decisions, before they become findings; what `explain` reads. */
+export function assess(input: JudgeInput): Assessment {
+  const { record, lookup, policy } = input;
+  const taken = candidateBoots(record).length;
+  const look = lookOf(taken, policy.comparison.maxBoots);
+  const found = input.expected.map((stage) => standStage(stage, { record, lookup, strict: policy.strict }));
+  const family = found.flatMap((stage) => familyOf(stage, policy));
+  const stages = found.map((stage) => withoutCommonMetrics(stage, family));
+  const compared = (gate: Gate): boolean =>
+    stages.some(({ stage, standing }) => stage === gate.stage && standing.standing === 'compared');
+  const lostGates = policy.comparison.gates
+    .filter(
+      (gate) =>
+        compared(gate) && !family.some((one) => one.gate && one.metric.id === gate.metric && one.stage === gate.stage),
+    )
+    .map((gate) => `${gate.metric}@${gate.stage}`);
+  return { stages, decisions: decide(family, look), look: { taken, look }, lostGates };
+}
+
+/** Gates first, then what else this stage is compared by and both sides have. A gate stays even where it cannot be tested. */
+function familyOf(stage: StageEvidence, policy: Policy): Evidence[] {
+  if (stage.standing.standing !== 'compared') return [];
+  const gates = policy.comparison.gates.filter((gate) => gate.stage === stage.stage).map((gate) => gate.metric);
+  const others = [...COMPARED[stage.stage], ...(stage.closedLoop ? CLOSED_LOOP_TOO : [])].filter(
+    (id) => !gates.includes(id),
+  );
+  const sds = roundSds(stage.baseline.map((boot) => boot.metrics));
+  const { minimumEffects } = policy.comparison;
+  return [...new Set([...gates, ...others])].flatMap((id) => {
+    const metric = resolveMetric(id);
+    if (!metric) return [];
+    const gate = gates.includes(id);
+    const evidence = gather(stage, metric, {
+      gate,
+      minimumEffect: minimumEffects[`${id}@${stage.stage}`] ?? minimumEffects[id],
+      sds,
+    });
+    return gate || evidence.test !== null ? [evidence] : [];
+  });
+}
+
+/** A stage that has a history but no metric in common with it is not compared. */
+function withoutCommonMetrics(stage: StageEvidence, family: readonly Evidence[]): StageEvidence {
+  if (stage.standing.standing !== 'compared' || family.some((one) => one.stage === stage.stage && one.test !== null))
+    return stage;
+  return {
+    ...stage,
+    standing: {
+      ...stage.standing,
+      standing: 'unbaselined',
+      reason: 'its history has no metric that could be compared with this run',
+    },
+  };
+}
+
+function storedBootsOf({ record, lookup }: JudgeInput, stage: StageName): number {
+  if (lookup.kind !== 'found') return 0;
+  const history = lookup.file.stages[stage]?.find((one) => one.key === record.workloads[stage]?.key);
+  return history?.segments.at(-1)?.boots.length ?? 0;
+}
+
+const pinnedKnee = ({ lookup }: JudgeInput): number | null =>
+  lookup.kind === 'found' ? (lookup.file.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null) : null;
+
+function baselineFacts(
+  path: string,
+  stages: readonly StageEvidence[],
+  decisions: readonly Decision[],
+  boots: number,
+): Verdict['baseline'] {
+  const compared = stages.find((stage) => stage.baseline.length === boots && stage.history !== null);
+  if (compared === undefined) return null;
+  return {
+    path,
+    boots,
+    segment: compared.history!.segments.at(-1)?.id ?? '',
+    ledgerDf: Math.max(0, ...decisions.map(({ comparison }) => comparison.df.ledger)),
+    priorUsed: decisions.some(({ comparison }) => comparison.df.prior > 0),
+  };
+}
+
+function policyFindings({ provenance }: JudgeInput): Finding[] {
+  if (provenance === undefined) return [];
+  const changes = provenance.policyChanges.map(
+    (change): Finding => ({
+      kind: 'policy_changed',
+      severity: 'info',
+      message: change,
+      advice: 'It takes effect when merged.',
+    }),
+  );
+  if (!provenance.noPolicyAtBase) return changes;
+  return [
+    ...changes,
+    {
+      kind: 'no_policy_at_base',
+      severity: 'info',
+      message: 'The base has no configuration yet: this run was judged by the rules of its own side.',
+      advice: null,
+    },
+  ];
+}
+
+/** Why more boots make no sense at all. */
+function settled(record: RunRecord, failures: readonly Finding[]): string | null {
+  if (record.mode !== 'gate') return `a run in ${record.mode} mode takes one boot`;
+  if (record.status !== 'complete') return record.statusReason ?? 'the run is incomplete';
+  return failures.some((finding) => finding.severity === 'fail') ? 'the deployment failed' : null;
+}

@@ -1,0 +1,72 @@
+// A latency that improves while failures rise or answers get shorter is not an improvement: less was served. Such
+// comparisons lose their "improved", and the verdict says why.
+
+import { resolveMetric } from '../metrics.ts';
+import { formatChange, formatMetricValue } from '../metrics-format.ts';
+import type { Decision } from './decide.ts';
+import { ERROR_METRICS } from './selection.ts';
+import { meanOutput, type StageEvidence } from './standing.ts';
+import type { Comparison, Finding } from './verdict.ts';
+
+/** Evidence enough to distrust an improvement; a verdict on errors themselves needs far more. */
+const SUSPICION = 0.05;
+/** Answers shorter by more than this share. */
+const SHORTER = 0.02;
+
+export interface ShedResult {
+  readonly comparisons: readonly Comparison[];
+  readonly findings: readonly Finding[];
+}
+
+export function discountLoadShed(decisions: readonly Decision[], stages: readonly StageEvidence[]): ShedResult {
+  const causes = new Map(stages.map((stage) => [stage.stage, causeOf(stage, decisions)]));
+  const findings: Finding[] = [];
+  const comparisons = decisions.map(({ comparison }): Comparison => {
+    const cause = causes.get(comparison.stage) ?? null;
+    if (cause === null || comparison.verdict !== 'improved' || !servesLess(comparison.metric)) return comparison;
+    return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause}` };
+  });
+  for (const [stage, cause] of causes) {
+    const shed = comparisons.filter((one) => one.stage === stage && isShed(one));
+    if (shed.length === 0) continue;
+    const names = shed
+      .slice(0, 3)
+      .map(
+        (one) =>
+          `${resolveMetric(one.metric)!.label} (${formatChange(one.change, one.changeIs, resolveMetric(one.metric)!.unit)})`,
+      );
+    findings.push({
+      kind: 'load_shed',
+      severity: 'warn',
+      message: `Not an improvement: in ${stage}, ${names.join(', ')}${shed.length > 3 ? ` and ${shed.length - 3} more` : ''} fell because load was shed: ${cause}.`,
+      advice: 'Compare at the same number of answered requests: find out why requests fail or answers got shorter.',
+    });
+  }
+  return { comparisons, findings };
+}
+
+const SHED = 'better because load was shed';
+/** An improvement that was taken back. */
+export const isShed = (comparison: Comparison): boolean => comparison.because.startsWith(SHED);
+
+/** Latency, and the surge's figures: all flattered by requests that are not served. Throughput and goodput are not. */
+const servesLess = (metric: string): boolean =>
+  resolveMetric(metric)?.better === 'lower' && !ERROR_METRICS.includes(metric);
+
+function causeOf(stage: StageEvidence, decisions: readonly Decision[]): string | null {
+  for (const { evidence, comparison } of decisions) {
+    if (evidence.stage !== stage.stage || !ERROR_METRICS.includes(evidence.metric.id) || evidence.test === null)
+      continue;
+    if (evidence.test.pWorse <= SUSPICION && evidence.test.difference >= evidence.minimumEffect) {
+      const [before, after] = [comparison.baseline, comparison.candidate].map((value) =>
+        formatMetricValue(comparison.metric, value),
+      );
+      return `${comparison.metric === 'errors.rate' ? 'failed requests' : 'requests that failed in the surge'} rose from ${before} to ${after}`;
+    }
+  }
+  const [here, there] = [meanOutput(stage.candidate), meanOutput(stage.baseline)];
+  if (here !== null && there !== null && there > 0 && here < (1 - SHORTER) * there) {
+    return `answers got shorter (${there.toFixed(0)} → ${here.toFixed(0)} tokens)`;
+  }
+  return null;
+}

@@ -1,0 +1,68 @@
+// From boots to samples: for one metric of one stage, each boot's rounds on the scale of comparison, the tainted
+// round left out, one summary a boot, and on which side it is censored.
+
+import type { StoredBoot } from '../baseline/schema.ts';
+import type { ResolvedMetric } from '../metrics.ts';
+import type { FailureCount } from '../stats/quasi-binomial.ts';
+import { summariseRounds, toScale } from '../stats/summary.ts';
+import { outlyingRounds, type RoundSds } from './taint.ts';
+
+type StoredMetric = StoredBoot['metrics'][string];
+export type Bound = 'exact' | 'above' | 'below';
+
+/** A boot's values of one stage, fresh or stored. */
+export interface BootMetrics {
+  readonly name: string;
+  readonly metrics: Readonly<Record<string, Pick<StoredMetric, 'value' | 'bound' | 'n' | 'rounds'>>>;
+}
+
+export interface Sample {
+  readonly boot: string;
+  /** On the scale: more = worse. */
+  readonly rounds: readonly (number | null)[];
+  /** 0-based round that was left out as tainted. */
+  readonly dropped: number | null;
+  readonly summary: number;
+  /** `worse`: the truth is at least as bad as the summary; `better`: at least as good. */
+  readonly censored: 'no' | 'worse' | 'better';
+  readonly bound: Bound;
+  /** Observations per round. */
+  readonly perRound: number;
+  readonly failures: readonly FailureCount[];
+}
+
+/** Samples of the boots that have the metric; a boot without it, or with nothing that can be put on the scale, gives none. */
+export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[], sds: RoundSds): Sample[] {
+  return boots.flatMap((boot) => {
+    const measured = boot.metrics[metric.id];
+    if (measured === undefined) return [];
+    const raw = measured.rounds.some((round) => round !== null) ? measured.rounds : [measured.value];
+    const dropped = outlyingRounds(boot.metrics, sds)[0] ?? null;
+    const kept = raw.map((round, index) => (index === dropped && raw.length > 1 ? null : round));
+    const rounds = kept.map((round) => toScale(metric, round));
+    // A censored value's rounds may hold nothing but what was answered: only the bound itself is known.
+    const summary = measured.bound === 'exact' ? summariseRounds(rounds) : toScale(metric, measured.value);
+    if (summary === null) return [];
+    const perRound = raw.length > 0 ? measured.n / raw.length : 0;
+    return [
+      {
+        boot: boot.name,
+        rounds,
+        dropped: dropped !== null && raw.length > 1 ? dropped : null,
+        summary,
+        censored: censoredSide(metric, measured.bound),
+        bound: measured.bound,
+        perRound,
+        failures:
+          metric.id === 'errors.rate'
+            ? kept.filter((round) => round !== null).map((share) => ({ failed: share * perRound, total: perRound }))
+            : [],
+      },
+    ];
+  });
+}
+
+function censoredSide(metric: ResolvedMetric, bound: Bound): Sample['censored'] {
+  if (bound === 'exact') return 'no';
+  return (bound === 'above') === (metric.better === 'higher') ? 'better' : 'worse';
+}

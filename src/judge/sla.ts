@@ -1,0 +1,180 @@
+// Service-level rules, each alone: gold, tolerated, breached or not measured. A censored value decides only what
+// its bound decides, and a value within its uncertainty of the limit says so.
+
+import { mean, sampleStandardDeviation } from 'simple-statistics';
+import type { Condition, SlaRule } from '../config/schema.ts';
+import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
+import { formatValue } from '../metrics-format.ts';
+import { upperQuantile } from '../stats/student-t.ts';
+import { fromScale, toScale } from '../stats/summary.ts';
+import type { Bound } from './samples.ts';
+import type { RecordedStage, StageEvidence } from './standing.ts';
+import type { SlaResult } from './verdict.ts';
+
+export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaResult {
+  const measured = measure(rule.metric, stage);
+  const result = (status: SlaResult['status'], notes: readonly (string | null)[]): SlaResult => ({
+    metric: rule.metric,
+    stage: rule.stage,
+    gold: rule.gold,
+    tolerance: rule.tolerance,
+    value: measured.kind === 'yes' ? measured.value : null,
+    bound: measured.kind === 'yes' ? measured.bound : 'exact',
+    interval: measured.kind === 'yes' ? measured.interval : null,
+    status,
+    note: notes.filter((note) => note !== null).join('; ') || null,
+    line: rule.line,
+  });
+  if (measured.kind === 'no') return result('not_measured', [measured.reason]);
+  const { value, bound, metric } = measured;
+  const gold = holds(rule.gold, value, bound);
+  const tolerance = holds(rule.tolerance, value, bound);
+  const untold = (condition: Condition): string =>
+    `${formatValue(metric.unit, value, bound)} does not tell whether "${condition.text}" holds`;
+  const notes = [nearness(rule, measured.interval), ...measured.notes];
+  if (gold === true) return result('gold', notes);
+  if (tolerance === true) return result('tolerated', [...notes, gold === null ? untold(rule.gold) : null]);
+  return tolerance === false
+    ? result('breached', notes)
+    : result('not_measured', [untold(rule.tolerance), ...measured.notes]);
+}
+
+/** Three-valued: null = a censored value does not tell. */
+export function holds(condition: Condition, value: number, bound: Bound): boolean | null {
+  const met = meets(condition, value);
+  if (bound === 'exact') return met;
+  // "At least v" settles a lower limit only by meeting it, and an upper limit only by breaking it.
+  const wantsLess = condition.op === '<' || condition.op === '<=';
+  const settledByMeeting = (bound === 'below') === wantsLess;
+  return met === settledByMeeting ? met : null;
+}
+
+function meets({ op, limit }: Condition, value: number): boolean {
+  switch (op) {
+    case '<':
+      return value < limit;
+    case '<=':
+      return value <= limit;
+    case '>':
+      return value > limit;
+    case '>=':
+      return value >= limit;
+  }
+}
+
+type Measured =
+  | {
+      readonly kind: 'yes';
+      readonly metric: ResolvedMetric;
+      readonly value: number;
+      readonly bound: Bound;
+      readonly interval: readonly [number, number] | null;
+      readonly notes: readonly (string | null)[];
+    }
+  | { readonly kind: 'no'; readonly reason: string };
+
+function measure(id: string, stage: StageEvidence | undefined): Measured {
+  const metric = resolveMetric(id);
+  if (!metric) return { kind: 'no', reason: `there is no metric "${id}"` };
+  if (!stage) return { kind: 'no', reason: 'the stage is not part of this run' };
+  if (stage.candidate.length === 0)
+    return {
+      kind: 'no',
+      reason: `the stage is ${stage.standing.standing}: ${stage.standing.reason ?? 'no reason was recorded'}`,
+    };
+  const values = stage.candidate.map((boot) => valueIn(id, boot)).filter((value) => value !== null);
+  if (values.length === 0)
+    return {
+      kind: 'no',
+      reason: whyNot(
+        id,
+        stage.candidate.map((boot) => boot.measurement),
+      ),
+    };
+  const bounds = new Set(values.map((one) => one.bound).filter((bound) => bound !== 'exact'));
+  if (bounds.size > 1) return { kind: 'no', reason: 'its boots lie past different ends of what was measured' };
+  return {
+    kind: 'yes',
+    metric,
+    value: centreOf(
+      metric,
+      values.map((one) => one.value),
+    ),
+    bound: [...bounds][0] ?? 'exact',
+    interval: intervalOver(metric, values),
+    notes: [
+      values.some((one) => one.thin) ? 'too few requests to bear this percentile' : null,
+      values.find((one) => one.note !== null)?.note ?? null,
+    ],
+  };
+}
+
+interface Value {
+  readonly value: number;
+  readonly bound: Bound;
+  readonly thin: boolean;
+  readonly rounds: readonly number[];
+  readonly note: string | null;
+}
+
+function valueIn(id: string, { boot, measurement }: StageEvidence['candidate'][number]): Value | null {
+  const measured = measurement.metrics[id];
+  if (measured !== undefined && measured.value !== null) {
+    return {
+      value: measured.value,
+      bound: measured.bound,
+      thin: measured.thin,
+      rounds: measured.rounds.filter((round) => round !== null),
+      note: measured.note,
+    };
+  }
+  if (id === 'boot.duration' && boot.bootMs !== null)
+    return { value: boot.bootMs / 1_000, bound: 'exact', thin: false, rounds: [], note: null };
+  return null;
+}
+
+/** The sampler's own words, else the measurement's. */
+function whyNot(id: string, measurements: readonly RecordedStage[]): string {
+  for (const measurement of measurements) {
+    const unmeasured = measurement.unmeasured.find(({ metric }) => metric === id || id.startsWith(`${metric}.`));
+    if (unmeasured) return unmeasured.reason;
+    const note = measurement.metrics[id]?.note ?? null;
+    if (note !== null) return note;
+  }
+  return id.startsWith('cost.') ? 'no price is configured, or nothing was served' : 'this stage gives no such metric';
+}
+
+/** Geometric mean over boots for metrics on a log scale, else the mean; one zero falls back to the mean. */
+function centreOf(metric: ResolvedMetric, values: readonly number[]): number {
+  if (values.length === 1) return values[0]!;
+  const scaled = values.map((value) => toScale(metric, value));
+  return scaled.every((value) => value !== null) ? fromScale(metric, mean(scaled)) : mean([...values]);
+}
+
+const FEWEST_BOOTS = 3;
+
+/** 95 %: over boots from three on, else over the rounds of all boots; null where there is one value, or none is exact. */
+function intervalOver(metric: ResolvedMetric, values: readonly Value[]): readonly [number, number] | null {
+  if (values.some((one) => one.bound !== 'exact')) return null;
+  const raw = values.length >= FEWEST_BOOTS ? values.map((one) => one.value) : values.flatMap((one) => one.rounds);
+  const scaled = raw.map((value) => toScale(metric, value)).filter((value) => value !== null);
+  if (scaled.length < 2 || scaled.length < raw.length) return null;
+  const around = toScale(
+    metric,
+    centreOf(
+      metric,
+      values.map((one) => one.value),
+    ),
+  );
+  if (around === null) return null;
+  const half = (upperQuantile(0.025, scaled.length - 1) * sampleStandardDeviation(scaled)) / Math.sqrt(scaled.length);
+  const ends = [fromScale(metric, around - half), fromScale(metric, around + half)];
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  return Number.isFinite(low) && Number.isFinite(high) ? [low, high] : null;
+}
+
+function nearness(rule: SlaRule, interval: readonly [number, number] | null): string | null {
+  if (interval === null) return null;
+  const near = [rule.tolerance, rule.gold].find(({ limit }) => interval[0] <= limit && limit <= interval[1]);
+  return near === undefined ? null : `within its uncertainty of the limit "${near.text}"`;
+}

@@ -1,0 +1,55 @@
+// From the rounds of a boot to the one number that stands for the boot, on the scale on which a metric is
+// compared. Judge and baseline store both summarise through here, so that stored variance fits fresh boots.
+
+import { mean, median } from 'simple-statistics';
+import { hodgesLehmann } from './hodges-lehmann.ts';
+
+/** What of a metric decides its scale; any ResolvedMetric fits. */
+export interface Scaled {
+  readonly scale: 'log' | 'difference' | 'info';
+  readonly better: 'lower' | 'higher' | 'neither';
+}
+
+/**
+ * The value on the scale of comparison, with the sign that makes more = worse: ±ln(value) for `log` metrics, ±value
+ * for others. null where there is none: no value, or a log of something that is not positive.
+ */
+export function toScale(metric: Scaled, value: number | null): number | null {
+  if (value === null || !Number.isFinite(value)) return null;
+  const sign = metric.better === 'higher' ? -1 : 1;
+  if (metric.scale !== 'log') return sign * value;
+  return value > 0 ? sign * Math.log(value) : null;
+}
+
+/** The inverse of toScale: back to the metric's own unit. */
+export function fromScale(metric: Scaled, scaled: number): number {
+  const value = metric.better === 'higher' ? -scaled : scaled;
+  return metric.scale === 'log' ? Math.exp(value) : value;
+}
+
+/**
+ * One number for a boot from its rounds (already on the scale): Hodges–Lehmann from four rounds on, the median
+ * of three, the mean of two or one (not robust against an outlier). null without any value.
+ */
+export function summariseRounds(rounds: readonly (number | null)[]): number | null {
+  const values = rounds.filter((value) => value !== null);
+  if (values.length === 0) return null;
+  if (values.length <= 2) return mean(values);
+  return values.length === 3 ? median(values) : hodgesLehmann(values);
+}
+
+/** Sum of squares about the mean, and how many degrees of freedom it carries. */
+export interface Spread {
+  readonly ss: number;
+  readonly df: number;
+}
+
+/** Spread of a list of values; fewer than two carry none. */
+export function spreadOf(values: readonly number[]): Spread {
+  if (values.length < 2) return { ss: 0, df: 0 };
+  const centre = mean([...values]);
+  return { ss: values.reduce((sum, value) => sum + (value - centre) ** 2, 0), df: values.length - 1 };
+}
+
+/** Two spreads about two different means, as one. */
+export const addSpread = (left: Spread, right: Spread): Spread => ({ ss: left.ss + right.ss, df: left.df + right.df });

@@ -1,0 +1,679 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lookOf } from '../../src/judge/decide.ts';
+import { explain } from '../../src/judge/explain.ts';
+import { assess, type JudgeInput, judge } from '../../src/judge/judge.ts';
+import { taintedRounds } from '../../src/judge/taint.ts';
+import type { Comparison } from '../../src/judge/verdict.ts';
+import { createRandom } from '../../src/stats/random.ts';
+import {
+  boot,
+  found,
+  history,
+  type Metrics,
+  metricsOf,
+  PER_ROUND,
+  phaseOf,
+  policy,
+  record,
+  stageOf,
+  type Value,
+  value,
+  world,
+} from './fixture.ts';
+
+const only = (input: JudgeInput, metric: string, stage = 'benchmark'): Comparison => {
+  const one = judge(input).comparisons.find((each) => each.metric === metric && each.stage === stage);
+  assert.ok(one, `${metric} is not compared`);
+  return one;
+};
+const calm = { boot: 0.005, round: 0.005 };
+
+/** A run of one stage: K baseline boots and n candidate boots with the metrics given, 18 df of ledger by hand. */
+function duel(
+  stage: 'benchmark' | 'linear' | 'step-surge',
+  baseline: readonly Metrics[],
+  candidate: readonly Metrics[],
+  options: { gates?: string[]; ledger?: ReturnType<typeof history>['ledger'] } = {},
+): JudgeInput {
+  const gates = (options.gates ?? []).map((metric) => ({ metric, stage }));
+  return {
+    record: record(candidate.map((metrics, index) => boot(index + 1, [stageOf(stage, metrics)]))),
+    lookup: found({ [stage]: [history(stage, baseline, { ledger: options.ledger ?? {} })] }),
+    policy: policy({ comparison: { ...policy().comparison, gates } }),
+    expected: [stage],
+  };
+}
+const repeat = <T>(n: number, make: (index: number) => T): T[] => Array.from({ length: n }, (_, index) => make(index));
+const wobble = (level: number, index: number, share = 0.01): number =>
+  level * (1 + share * (((index * 7) % 5) - 2) * 0.5);
+
+// ---- values ----------------------------------------------------------------------------------------------------
+
+test('an identical run is unchanged in its gates, with interval and smallest detectable change on the worse side', () => {
+  const one = only(world({ seed: 1 }), 'ttft.p95');
+  assert.equal(one.verdict, 'unchanged');
+  assert.ok(one.interval![0] < one.change! && one.change! < one.interval![1]);
+  assert.ok(one.smallestDetectable! > 0.03 && one.smallestDetectable! < 0.1);
+  assert.equal(one.df.total, 9 + 18);
+  const rate = only(world({ seed: 1 }), 'saturation.rate', 'linear');
+  assert.ok(rate.smallestDetectable! < -0.03, 'a throughput can only be worse downwards');
+});
+
+test('better and worse follow the metric: a lower rate regresses, a lower latency improves', () => {
+  const factor = (id: string, stage: string): number => (stage === 'linear' || id.startsWith('tpot') ? 0.8 : 1);
+  const input = world({ seed: 2, boots: 2, factor });
+  assert.equal(only(input, 'saturation.rate', 'linear').verdict, 'regressed');
+  assert.ok(only(input, 'saturation.rate', 'linear').change! < -0.15);
+  assert.equal(only(input, 'tpot.p95').verdict, 'improved');
+  const verdict = judge(input);
+  assert.match(verdict.headline, /the load line fell|Load line in linear is \d+\.\d % worse/);
+  assert.equal(verdict.loadLine?.verdict, 'regressed');
+  assert.ok(
+    verdict.loadLine!.interval![0] < verdict.loadLine!.rate! &&
+      verdict.loadLine!.rate! < verdict.loadLine!.interval![1],
+  );
+});
+
+test('a change below the minimum effect is not a regression however sure it is; the configuration may lower it', () => {
+  const tiny = { boot: 0.0005, round: 0.0005 };
+  const input = world({ seed: 3, boots: 2, noise: tiny, factor: (id) => (id === 'e2e.p95' ? 1.02 : 1) });
+  assert.equal(only(input, 'e2e.p95').verdict, 'unchanged');
+  const lowered = {
+    ...input,
+    policy: policy({ comparison: { ...policy().comparison, minimumEffects: { 'e2e.p95@benchmark': 0.01 } } }),
+  };
+  assert.equal(only(lowered, 'e2e.p95').verdict, 'regressed');
+});
+
+test('a change that the client itself could cause is not a regression: 5 ms TTFT may move by 2 ms', () => {
+  const at = (level: number): Metrics => ({ 'ttft.p95': value(repeat(5, () => level)) });
+  const input = duel(
+    'benchmark',
+    repeat(6, (i) => at(wobble(5, i))),
+    [at(6), at(6.01)],
+    { gates: ['ttft.p95'] },
+  );
+  assert.notEqual(only(input, 'ttft.p95').verdict, 'regressed');
+  assert.ok(only(input, 'ttft.p95').minimumEffect > 0.39);
+});
+
+test('p99 is compared only where every round has 2,000 requests', () => {
+  const at = (n: number): Metrics => ({
+    'ttft.p95': value(
+      repeat(5, () => 100),
+      { n },
+    ),
+    'ttft.p99': value(
+      repeat(5, () => 200),
+      { n },
+    ),
+  });
+  const metrics = (n: number): string[] =>
+    judge(
+      duel(
+        'benchmark',
+        repeat(6, () => at(n)),
+        [at(n)],
+      ),
+    ).comparisons.map((one) => one.metric);
+  assert.deepEqual(metrics(10_000), ['ttft.p95', 'ttft.p99']);
+  assert.deepEqual(metrics(9_000), ['ttft.p95']);
+});
+
+test('throughput in open loop is no comparison, in closed loop it is', () => {
+  const metrics: Metrics = {
+    'ttft.p95': value(repeat(5, () => 100)),
+    'throughput.tokens': value(repeat(5, () => 900)),
+  };
+  const open = duel(
+    'benchmark',
+    repeat(6, () => metrics),
+    [metrics],
+  );
+  assert.deepEqual(
+    judge(open).comparisons.map((one) => one.metric),
+    ['ttft.p95'],
+  );
+  const closed = {
+    ...open,
+    record: record([
+      boot(1, [stageOf('benchmark', metrics, { phases: [phaseOf('round', { users: 8, offeredRate: null })] })]),
+    ]),
+  };
+  assert.deepEqual(
+    judge(closed).comparisons.map((one) => one.metric),
+    ['ttft.p95', 'throughput.tokens'],
+  );
+});
+
+// ---- zero, and metrics compared as differences ---------------------------------------------------------------------
+
+test('zero is a value: no errors against no errors is unchanged, and a rise of errors regresses', () => {
+  const at = (share: number): Metrics => ({ 'errors.rate': value(repeat(5, (i) => share * (1 + 0.1 * (i - 2)))) });
+  assert.equal(
+    only(
+      duel(
+        'benchmark',
+        repeat(5, () => at(0)),
+        [at(0)],
+      ),
+      'errors.rate',
+    ).verdict,
+    'unchanged',
+  );
+  const risen = only(
+    duel(
+      'benchmark',
+      repeat(5, () => at(0)),
+      [at(0.02), at(0.02)],
+    ),
+    'errors.rate',
+  );
+  assert.equal(risen.verdict, 'regressed');
+  assert.equal(risen.changeIs, 'difference');
+  assert.ok(Math.abs(risen.change! - 0.02) < 1e-9);
+  assert.equal(risen.baseline, 0);
+});
+
+test('a rise of errors below 0.2 points is not a regression', () => {
+  const at = (share: number): Metrics => ({
+    'errors.rate': value(
+      repeat(5, () => share),
+      { n: 5_000_000 },
+    ),
+  });
+  const one = only(
+    duel(
+      'benchmark',
+      repeat(5, () => at(0)),
+      [at(0.001), at(0.001)],
+    ),
+    'errors.rate',
+  );
+  assert.ok(one.p!.worse < 1e-6);
+  assert.equal(one.verdict, 'unchanged');
+});
+
+test('few requests without an error do not prove that nothing changed', () => {
+  const at = (): Metrics => ({
+    'errors.rate': value(
+      repeat(5, () => 0),
+      { n: 100 },
+    ),
+  });
+  assert.equal(only(duel('benchmark', repeat(4, at), [at()]), 'errors.rate').verdict, 'inconclusive');
+});
+
+test('recovery of 0 s is compared as a difference', () => {
+  const at = (seconds: number): Metrics => ({ 'surge.recovery': value([seconds]) });
+  const ledger = { 'surge.recovery': { rounds: 1, ss: 18 * 0.01, df: 18 } };
+  const input = (seconds: number) =>
+    duel(
+      'step-surge',
+      repeat(6, (i) => at(i % 2 === 0 ? 0 : 0.1)),
+      [at(seconds), at(seconds)],
+      { ledger },
+    );
+  assert.equal(only(input(0), 'surge.recovery', 'step-surge').verdict, 'unchanged');
+  const slow = only(input(8), 'surge.recovery', 'step-surge');
+  assert.equal(slow.verdict, 'regressed');
+  assert.ok(Math.abs(slow.change! - 7.95) < 1e-9);
+});
+
+// ---- censored values ---------------------------------------------------------------------------------------------
+
+const knee = (rate: number, bound: Value['bound'] = 'exact'): Metrics => ({ 'knee.rate': value([rate], { bound }) });
+const kneeLedger = { 'knee.rate': { rounds: 1, ss: 18 * 0.01 ** 2, df: 18 } };
+const kneeDuel = (baseline: readonly Metrics[], candidate: readonly Metrics[]): Comparison =>
+  only(duel('linear', baseline, candidate, { gates: ['knee.rate'], ledger: kneeLedger }), 'knee.rate', 'linear');
+
+test('knee past the last step on both sides: unchanged, and it says what it cannot see', () => {
+  const one = kneeDuel(
+    repeat(5, () => knee(60, 'above')),
+    [knee(60, 'above')],
+  );
+  assert.equal(one.verdict, 'unchanged');
+  assert.equal(one.bound, 'above');
+  assert.equal(one.interval, null);
+  assert.match(one.because, /past the end of what was measured \(baseline ≥ 60 req\/s, this run ≥ 60 req\/s\)/);
+});
+
+test('knee past the last step only in the baseline: a loss is at least what is seen, and never unchanged', () => {
+  assert.equal(
+    kneeDuel(
+      repeat(5, () => knee(60, 'above')),
+      [knee(40), knee(40.2)],
+    ).verdict,
+    'regressed',
+  );
+  assert.equal(
+    kneeDuel(
+      repeat(5, () => knee(60, 'above')),
+      [knee(40)],
+    ).verdict,
+    'suspected',
+  );
+  assert.equal(
+    kneeDuel(
+      repeat(5, () => knee(60, 'above')),
+      [knee(59.5), knee(59.6)],
+    ).verdict,
+    'inconclusive',
+  );
+});
+
+test('knee past the last step only in this run: an improvement where it is sure, else at least not worse', () => {
+  assert.equal(
+    kneeDuel(
+      repeat(5, (i) => knee(wobble(40, i))),
+      [knee(60, 'above')],
+    ).verdict,
+    'improved',
+  );
+  assert.equal(
+    kneeDuel(
+      repeat(5, (i) => knee(wobble(59, i))),
+      [knee(60, 'above')],
+    ).verdict,
+    'unchanged',
+  );
+});
+
+test('knee below the first step: a loss where the baseline had one, nothing where both are', () => {
+  assert.equal(
+    kneeDuel(
+      repeat(5, (i) => knee(wobble(40, i))),
+      [knee(2, 'below'), knee(2, 'below')],
+    ).verdict,
+    'regressed',
+  );
+  assert.equal(
+    kneeDuel(
+      repeat(5, () => knee(2, 'below')),
+      [knee(2, 'below')],
+    ).verdict,
+    'inconclusive',
+  );
+});
+
+test('a quantile among failed requests regresses only where the rise of failures is shown', () => {
+  const at = (ms: number, share: number, bound: Value['bound'] = 'exact'): Metrics => ({
+    'ttft.p99': value(
+      repeat(5, () => ms),
+      { bound },
+    ),
+    'errors.rate': value(repeat(5, () => share)),
+  });
+  const p99 = (baseline: Metrics[], candidate: Metrics[]): Comparison =>
+    only(duel('benchmark', baseline, candidate, { gates: ['ttft.p99'] }), 'ttft.p99');
+  const calmBase = repeat(6, (i) => at(wobble(400, i), 0));
+  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above'), at(30_000, 0.012, 'above')]).verdict, 'regressed');
+  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above')]).verdict, 'suspected');
+  assert.equal(
+    p99(
+      repeat(6, () => at(400, 0.011)),
+      [at(30_000, 0.0112, 'above'), at(30_000, 0.0112, 'above')],
+    ).verdict,
+    'inconclusive',
+  );
+  const both = p99(
+    repeat(6, () => at(30_000, 0.02, 'above')),
+    [at(30_000, 0.02, 'above')],
+  );
+  assert.equal(both.verdict, 'inconclusive');
+  assert.equal(
+    judge(
+      duel(
+        'benchmark',
+        repeat(6, () => at(30_000, 0.02, 'above')),
+        [at(30_000, 0.02, 'above')],
+        { gates: ['ttft.p99'] },
+      ),
+    ).climb.again,
+    false,
+  );
+});
+
+test('what a bound does not admit is not claimed: no loss against a baseline that may be worse, no gain over one that may be better', () => {
+  const recovery = (seconds: number, bound: Value['bound'] = 'exact'): Metrics => ({
+    'surge.recovery': value([seconds], { bound }),
+  });
+  const ledger = { 'surge.recovery': { rounds: 1, ss: 18 * 0.01, df: 18 } };
+  const base = repeat(5, () => recovery(12, 'above'));
+  const slow = duel('step-surge', base, [recovery(40), recovery(40)], { ledger, gates: ['surge.recovery'] });
+  assert.equal(only(slow, 'surge.recovery', 'step-surge').verdict, 'inconclusive');
+  const fast = duel('step-surge', base, [recovery(2), recovery(2)], { ledger, gates: ['surge.recovery'] });
+  assert.equal(only(fast, 'surge.recovery', 'step-surge').verdict, 'improved');
+  assert.equal(
+    kneeDuel(
+      repeat(5, () => knee(40, 'above')),
+      [knee(60), knee(60)],
+    ).verdict,
+    'inconclusive',
+  );
+});
+
+// ---- shed load ---------------------------------------------------------------------------------------------------
+
+test('latency that improves while failures rise is not an improvement, and the verdict names it', () => {
+  const at = (ms: number, errors: number): Metrics => ({
+    'ttft.p95': value(repeat(5, () => ms)),
+    'errors.rate': value(repeat(5, () => errors)),
+  });
+  const input = duel(
+    'benchmark',
+    repeat(6, (i) => at(wobble(400, i), 0)),
+    [at(200, 0.03), at(201, 0.03)],
+    { gates: ['ttft.p95'] },
+  );
+  const verdict = judge(input);
+  assert.equal(verdict.comparisons.find((one) => one.metric === 'ttft.p95')?.verdict, 'inconclusive');
+  assert.equal(verdict.comparisons.find((one) => one.metric === 'errors.rate')?.verdict, 'regressed');
+  assert.equal(verdict.outcome, 'fail');
+  assert.ok(
+    verdict.findings.some(
+      (one) =>
+        one.kind === 'load_shed' &&
+        /TTFT p95 \(−\d+\.\d %\) fell because load was shed: failed requests rose from 0 % to 3 %/.test(one.message),
+    ),
+  );
+  assert.equal(
+    judge(
+      duel(
+        'benchmark',
+        repeat(6, (i) => at(wobble(400, i), 0)),
+        [at(200, 0), at(201, 0)],
+        { gates: ['ttft.p95'] },
+      ),
+    ).outcome,
+    'pass',
+  );
+});
+
+test('latency that improves because answers got shorter is not an improvement', () => {
+  const at = (ms: number, tokens: number): Metrics => ({
+    'e2e.p95': value(repeat(5, () => ms)),
+    'output.tokens.mean': value([tokens]),
+  });
+  const verdict = judge(
+    duel(
+      'benchmark',
+      repeat(6, (i) => at(wobble(4_000, i), 180)),
+      [at(3_000, 173), at(3_010, 173)],
+      { gates: ['e2e.p95'] },
+    ),
+  );
+  assert.notEqual(verdict.outcome, 'pass');
+  assert.ok(
+    verdict.findings.some(
+      (one) => one.kind === 'load_shed' && one.message.includes('answers got shorter (180 → 173 tokens)'),
+    ),
+  );
+});
+
+// ---- outlying rounds ---------------------------------------------------------------------------------------------
+
+const bump = (metrics: Metrics, round: number, factor: number): Metrics =>
+  Object.fromEntries(
+    Object.entries(metrics).map(([id, one]) => [
+      id,
+      id.includes('.p') ? value(one.rounds.map((v, i) => (i === round && v !== null ? v * factor : v))) : one,
+    ]),
+  );
+
+test('one round of a neighbour’s making does not make a regression, in the candidate or in the baseline', () => {
+  const random = createRandom('outlier');
+  const baseline = repeat(10, () => metricsOf('benchmark', random, calm));
+  const good = metricsOf('benchmark', random, calm);
+  const also = metricsOf('benchmark', random, calm);
+  const ledger = history('benchmark', []).ledger;
+  const judged = duel('benchmark', baseline, [bump(good, 2, 1.3), bump(also, 0, 1.3)], {
+    gates: ['ttft.p95', 'tpot.p95'],
+    ledger,
+  });
+  const verdict = judge(judged);
+  assert.equal(verdict.outcome, 'pass', verdict.headline);
+  assert.match(explain(judged, 'ttft.p95@benchmark'), /boot 1: .* tainted /);
+  const spoiltBase = duel(
+    'benchmark',
+    baseline.map((one, i) => (i === 3 ? bump(one, 1, 1.3) : one)),
+    [good, also],
+    { gates: ['ttft.p95', 'tpot.p95'], ledger },
+  );
+  assert.equal(judge(spoiltBase).outcome, 'pass');
+});
+
+test('how far a tainted round stands apart does not matter: it is left out', () => {
+  const random = createRandom('left out');
+  const baseline = repeat(10, () => metricsOf('benchmark', random, calm));
+  const good = metricsOf('benchmark', random, calm);
+  const at = (factor: number): number | null =>
+    only(duel('benchmark', baseline, [bump(good, 2, factor)]), 'ttft.p95').candidate;
+  const without = value(good['ttft.p95']!.rounds.filter((_, index) => index !== 2));
+  assert.equal(at(0.7), at(3));
+  assert.ok(Math.abs(at(3)! - without.value!) < 1);
+});
+
+test('the run is told which rounds to repeat: the client’s first, then those that stand apart', () => {
+  const random = createRandom('taint');
+  const stored = history(
+    'benchmark',
+    repeat(4, () => metricsOf('benchmark', random, calm)),
+  );
+  const invalid = [{ code: 'client_dispatch_delay' as const, message: 'late', advice: 'x', phase: 'round-5' }];
+  const rounds = repeat(5, (i) => phaseOf('round', { name: `round-${i + 1}`, invalid: i === 4 ? invalid : [] }));
+  const fresh = (metrics: Metrics) =>
+    stageOf('benchmark', metrics, { phases: [phaseOf('rampIn'), ...rounds] }) as Parameters<typeof taintedRounds>[0];
+  assert.deepEqual(taintedRounds(fresh(bump(metricsOf('benchmark', random, calm), 1, 1.3)), stored), [4, 1]);
+  assert.deepEqual(taintedRounds(fresh(metricsOf('benchmark', random, calm)), stored), [4]);
+  assert.deepEqual(taintedRounds(fresh(bump(metricsOf('benchmark', random, calm), 1, 1.3)), null), [4]);
+});
+
+// ---- thin baselines ------------------------------------------------------------------------------------------------
+
+test('thin baseline, golden: one boot, noise assumed, what it cannot see and what would help', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  const verdict = judge(duel('benchmark', [at(24)], [at(24.2)], { gates: ['tpot.p95'] }));
+  assert.equal(verdict.outcome, 'warn');
+  const thin = verdict.findings.find((one) => one.kind === 'thin_baseline')!;
+  assert.equal(
+    thin.message,
+    'Inconclusive: one baseline boot; boot noise is assumed (±3.0 %), not measured. The smallest detectable change of TPOT p95 in benchmark is +68.8 %.',
+  );
+  assert.equal(thin.advice, 'Record 3 more baseline boots; with 10 it would be about +21.0 %.');
+  assert.equal(verdict.comparisons[0]?.verdict, 'inconclusive');
+  assert.equal(verdict.climb.again, false, 'more boots of the candidate do not thicken the baseline');
+});
+
+test('a thin baseline never says unchanged, and suspects at most, whatever the boots', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  for (const k of [1, 2, 3]) {
+    const base = repeat(k, (i) => at(wobble(24, i, 0.001)));
+    assert.equal(
+      only(
+        duel(
+          'benchmark',
+          base,
+          repeat(3, () => at(24)),
+        ),
+        'tpot.p95',
+      ).verdict,
+      'inconclusive',
+      `K = ${k}`,
+    );
+    const doubled = only(
+      duel(
+        'benchmark',
+        base,
+        repeat(3, (i) => at(wobble(48, i, 0.001))),
+      ),
+      'tpot.p95',
+    );
+    assert.equal(doubled.verdict, 'suspected', `K = ${k}`);
+    assert.equal(doubled.thin, true);
+  }
+  const four = only(
+    duel(
+      'benchmark',
+      repeat(4, (i) => at(wobble(24, i, 0.001))),
+      repeat(3, (i) => at(wobble(48, i, 0.001))),
+    ),
+    'tpot.p95',
+  );
+  assert.equal(four.verdict, 'regressed');
+});
+
+test('with a ledger one baseline boot is enough to regress, but not to be unchanged', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  const ledger = { 'tpot.p95': { rounds: 5, ss: 18 * 0.005 ** 2, df: 18 } };
+  assert.equal(only(duel('benchmark', [at(24)], [at(30), at(30)], { ledger }), 'tpot.p95').verdict, 'regressed');
+  assert.equal(only(duel('benchmark', [at(24)], [at(24), at(24)], { ledger }), 'tpot.p95').verdict, 'inconclusive');
+});
+
+test('a ledger of boots with another number of rounds is not used', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  const ledger = { 'tpot.p95': { rounds: 3, ss: 1, df: 18 } };
+  assert.equal(
+    only(
+      duel(
+        'benchmark',
+        repeat(5, () => at(24)),
+        [at(24)],
+        { ledger },
+      ),
+      'tpot.p95',
+    ).df.ledger,
+    0,
+  );
+});
+
+test('older segments lend their variance and never their level', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  const input = duel(
+    'benchmark',
+    repeat(5, (i) => at(wobble(24, i))),
+    [at(24)],
+  );
+  const lookup = input.lookup as Extract<JudgeInput['lookup'], { kind: 'found' }>;
+  const newest = lookup.file.stages.benchmark![0]!;
+  const old = {
+    ...newest.segments[0]!,
+    id: 's0',
+    boots: history(
+      'benchmark',
+      repeat(14, (i) => at(wobble(50, i))),
+    ).segments[0]!.boots,
+  };
+  const one = only(
+    { ...input, lookup: found({ benchmark: [{ ...newest, segments: [old, newest.segments[0]!] }] }) },
+    'tpot.p95',
+  );
+  assert.equal(one.df.ledger, 13);
+  assert.equal(one.df.prior, 0);
+  assert.equal(one.verdict, 'unchanged');
+  assert.ok(one.baseline! < 25);
+});
+
+// ---- ladder ------------------------------------------------------------------------------------------------------
+
+test('the looks of a ladder spend the error rate once, more of it the later', () => {
+  for (const most of [1, 2, 3, 5, 9]) {
+    const looks = repeat(most, (i) => lookOf(i + 1, most));
+    assert.ok(Math.abs(looks.reduce((sum, look) => sum + look.alpha, 0) - 0.01) < 1e-12);
+    for (const [i, look] of looks.entries())
+      if (i > 0) assert.ok(look.alpha > looks[i - 1]!.alpha && look.equivalenceAlpha > looks[i - 1]!.equivalenceAlpha);
+  }
+  assert.deepEqual(lookOf(7, 3), lookOf(3, 3));
+});
+
+test('gates share 80 % of the error rate, whatever else is compared', () => {
+  const { decisions } = assess(world({ seed: 1 }));
+  const levels = (gate: boolean): number[] =>
+    decisions.filter(({ evidence }) => evidence.gate === gate).map(({ level }) => level);
+  assert.equal(levels(true).length, 3);
+  assert.ok(levels(false).length > 10);
+  const total = lookOf(1, 3).alpha;
+  for (const level of levels(true)) assert.ok(Math.abs(level - (0.8 * total) / 3) < 1e-12);
+  for (const level of levels(false)) assert.ok(Math.abs(level - (0.2 * total) / levels(false).length) < 1e-12);
+});
+
+test('a gate that is still open after the last boot of the ladder asks for no more', () => {
+  const verdict = judge(world({ seed: 'open to the end', boots: 3, noise: { boot: 0.08, round: 0.02 } }));
+  assert.ok(verdict.comparisons.some((one) => one.gate && one.verdict === 'inconclusive'));
+  assert.deepEqual(verdict.climb, { again: false, reason: 'all 3 boots of the ladder are taken' });
+});
+
+test('no further boot: at the end of the ladder, over budget, when every gate is decided', () => {
+  const slower = (id: string): number => (id === 'tpot.p95' ? 1.06 : 1);
+  const noise = { boot: 0.02, round: 0.01 };
+  const open = world({ seed: 'open', noise, factor: slower });
+  assert.equal(judge(open).climb.again, true, judge(open).headline);
+  assert.deepEqual(judge({ ...open, overBudget: 'the budget of 45 min has no room for another boot' }).climb, {
+    again: false,
+    reason: 'the budget of 45 min has no room for another boot',
+  });
+  const last = judge({ ...open, policy: policy({ comparison: { ...policy().comparison, maxBoots: 1 } }) });
+  assert.equal(last.climb.again, false);
+  assert.deepEqual(judge(world({ seed: 1 })).climb, { again: false, reason: 'every gate is decided' });
+});
+
+// ---- the rest ----------------------------------------------------------------------------------------------------
+
+test('a drifting baseline is said', () => {
+  const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
+  const drifting = judge(
+    duel(
+      'benchmark',
+      repeat(10, (i) => at(24 * 1.01 ** i)),
+      [at(24 * 1.05)],
+      { gates: ['tpot.p95'] },
+    ),
+  );
+  assert.ok(
+    drifting.findings.some((one) =>
+      one.message.startsWith('The baseline drifts: TPOT p95 in benchmark moved by +9.4 %'),
+    ),
+  );
+  const still = judge(
+    duel(
+      'benchmark',
+      repeat(10, (i) => at(wobble(24, i, 0.2))),
+      [at(24)],
+      { gates: ['tpot.p95'] },
+    ),
+  );
+  assert.equal(
+    still.findings.some((one) => one.message.includes('drifts')),
+    false,
+  );
+});
+
+test('explain shows each step, and what is compared where the metric is not', () => {
+  const input = world({ seed: 1 });
+  const text = explain(input, 'ttft.p95@benchmark');
+  for (const part of [
+    /baseline boots:\n {2}base0#1: 2\d\d from rounds/,
+    /candidate boots:\n {2}boot 1/,
+    /sd of a boot: .* 18 \(ledger\)/,
+    /look 1 of 3/,
+    /verdict: unchanged/,
+  ])
+    assert.match(text, part);
+  assert.match(explain(input, 'ttft.max@benchmark'), /is not compared in this report/);
+  assert.equal(
+    explain(input, 'goodput.share').split('verdict:').length - 1,
+    2,
+    'without a stage: every stage that compares it',
+  );
+});
+
+test('judging a whole report takes milliseconds', () => {
+  const input = world({ seed: 'speed', boots: 3 });
+  judge(input);
+  const startedMs = performance.now();
+  for (let i = 0; i < 5; i++) judge(input);
+  const eachMs = (performance.now() - startedMs) / 5;
+  assert.ok(eachMs < 250, `${eachMs} ms`);
+  assert.ok(PER_ROUND > 2_000);
+});
