@@ -16,7 +16,11 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
     writeFileSync(temporary, content);
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // The folder itself is what is wrong; the first error says so.
+    }
     throw new PlimsollError('OUT_NOT_WRITABLE', `Cannot write ${path}: ${(error as Error).message}`, {
       hint: 'Check that the folder exists, belongs to this user and has room, or choose another with --out.',
       cause: error,

@@ -1,0 +1,119 @@
+// `plimsoll judge` and `plimsoll report`: everything right of the RunRecord, from files, without a deployment.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
+import { parseBaseline } from '../baseline/store.ts';
+import { loadConfig } from '../config/load.ts';
+import { STAGES } from '../config/schema.ts';
+import { EXIT, PlimsollError } from '../errors.ts';
+import { writeFileAtomic } from '../files.ts';
+import { explain } from '../judge/explain.ts';
+import { type JudgeInput, judge, type Policy } from '../judge/judge.ts';
+import type { Verdict } from '../judge/verdict.ts';
+import { decodeRecord, mergeRecords } from '../record/codec.ts';
+import { compareFacts } from '../record/keys.ts';
+import type { RunRecord } from '../record/schema.ts';
+import type { Provenance } from '../report/input.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import { RUN_FILES } from '../runner/folder.ts';
+import { publishFiles } from '../runner/publish.ts';
+import { VERSION } from '../version.ts';
+import { localProvenance } from './run.ts';
+
+export const judgeCommand = (): Command =>
+  new Command('judge')
+    .description('records in, verdict out; boots of all files count together')
+    .argument('<run...>', 'run.json files')
+    .option('--baseline <file>', 'the baseline file to compare with')
+    .option('-c, --config <file>', 'configuration with the SLA and comparison policy', 'plimsoll.yml')
+    .option('--json', 'print the verdict as one JSON object', false)
+    .option('--explain <metric>', 'print the numbers of each step for one metric, such as ttft.p95@benchmark')
+    .action((runs: string[], flags: { baseline?: string; config: string; json: boolean; explain?: string }) => {
+      const record = mergeRecords(runs.map(readRecord));
+      const lookup = lookupIn(flags.baseline, record);
+      const provenance = { ...localProvenance(flags.config, '.'), plimsoll: VERSION };
+      const input: JudgeInput = {
+        record,
+        lookup,
+        policy: loadConfig(flags.config, { allowMissingEnv: true }),
+        expected: expectedStages(record),
+      };
+      if (flags.explain !== undefined) {
+        process.stdout.write(`${explain(input, flags.explain)}\n`);
+        return;
+      }
+      const verdict = judge(input);
+      if (flags.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
+      else printReport(record, verdict, lookup.kind === 'found' ? lookup.file : null, provenance);
+      process.exitCode = verdict.exitCode;
+    });
+
+export const reportCommand = (): Command =>
+  new Command('report')
+    .description('rebuild comment, summary, charts and HTML from the files of a run')
+    .argument('<dir>', 'the --out folder of a run')
+    .action((dir: string) => {
+      const record = readRecord(join(dir, RUN_FILES.record));
+      const context = readContext(join(dir, RUN_FILES.context));
+      const baselinePath = join(dir, RUN_FILES.baseline);
+      const lookup = lookupIn(existsSync(baselinePath) ? baselinePath : undefined, record);
+      const verdict = judge({
+        record,
+        lookup,
+        policy: context.policy,
+        expected: expectedStages(record),
+        provenance: context.provenance,
+      });
+      const baseline = lookup.kind === 'found' ? lookup.file : null;
+      publishFiles(
+        {
+          write: (name, content) => writeFileAtomic(join(dir, RUN_FILES[name]), content),
+          writeChart: (name, svg) => writeFileAtomic(join(dir, RUN_FILES.charts, name), svg),
+        },
+        { record, verdict, baseline, provenance: context.provenance },
+      );
+      printReport(record, verdict, baseline, context.provenance);
+      process.exitCode = EXIT.ok;
+    });
+
+function printReport(record: RunRecord, verdict: Verdict, baseline: BaselineFile | null, provenance: Provenance): void {
+  process.stdout.write(
+    `${renderTerminal({ record, verdict, baseline, provenance }, { color: process.stdout.isTTY === true, width: process.stdout.columns ?? 100 })}\n`,
+  );
+}
+
+const readRecord = (path: string): RunRecord => decodeRecord(readInput(path), path);
+
+function readInput(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new PlimsollError('INPUT_NOT_FOUND', `Cannot read ${path}: ${(error as Error).message}`, {
+      hint: 'Give the run.json (or folder) that `plimsoll run --out` wrote.',
+      cause: error,
+    });
+  }
+}
+
+function lookupIn(path: string | undefined, record: RunRecord): BaselineLookup {
+  if (path === undefined) return { kind: 'none', reason: 'no baseline file was given' };
+  const file = parseBaseline(readInput(path), path);
+  const differences = compareFacts(file.environment, record.environment);
+  return differences.length === 0 ? { kind: 'found', path, file } : { kind: 'incomparable', path, differences };
+}
+
+const expectedStages = (record: RunRecord) => STAGES.filter((stage) => record.workloads[stage] !== undefined);
+
+function readContext(path: string): { provenance: Provenance; policy: Policy } {
+  try {
+    return JSON.parse(readInput(path)) as { provenance: Provenance; policy: Policy };
+  } catch (error) {
+    if (error instanceof PlimsollError) throw error;
+    throw new PlimsollError('INPUT_INVALID', `${path} is damaged: ${(error as Error).message}`, {
+      hint: 'Run again, or judge run.json with `plimsoll judge`.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,180 @@
+// The story of a run, on one page: configuration in, deployment booted and loaded, records judged against the
+// stored baseline, booted again while the judge asks for it, files written, verdict out.
+
+import { dirname, resolve } from 'node:path';
+import type { BaselineLookup } from './baseline/schema.ts';
+import { type BaselineSource, findBaseline } from './baseline/store.ts';
+import type { Config } from './config/schema.ts';
+import { runBuild } from './deployment/build.ts';
+import { acquireLocks, lockNames } from './deployment/lock.ts';
+import { type Swept, sweep } from './deployment/sweep.ts';
+import { PlimsollError } from './errors.ts';
+import { judge } from './judge/judge.ts';
+import type { Verdict } from './judge/verdict.ts';
+import { readEnvironment } from './monitor/environment.ts';
+import { encodeRecord } from './record/codec.ts';
+import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
+import type { Provenance } from './report/input.ts';
+import { measureBoot, spoiltByClient } from './runner/boot.ts';
+import { openRunFolder, type RunFolder } from './runner/folder.ts';
+import { historyOf, planStages } from './runner/plans.ts';
+import type { Progress } from './runner/progress.ts';
+import { publishFiles } from './runner/publish.ts';
+import { beginRecord, withBoot, withoutBoot } from './runner/record.ts';
+import { VERSION } from './version.ts';
+
+export type RunMode = 'gate' | 'baseline' | 'measure';
+
+export interface RunOptions {
+  readonly config: Config;
+  /** Folder that relative paths of the configuration refer to. */
+  readonly cwd: string;
+  readonly out: string;
+  readonly baselines: BaselineSource;
+  readonly mode: RunMode;
+  /** Tells matrix legs apart; empty for the only one. */
+  readonly name: string;
+  readonly provenance: Omit<Provenance, 'plimsoll'>;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface RunResult {
+  readonly record: RunRecord;
+  readonly verdict: Verdict;
+  readonly lookup: BaselineLookup;
+  readonly folder: RunFolder;
+  readonly provenance: Provenance;
+  readonly exitCode: number;
+}
+
+/** How many boots may be thrown away because the client spoilt them, before the run gives up. */
+const MAX_DISCARDED = 2;
+
+/**
+ * Boots, loads, judges. A deployment that fails under load is a verdict, not an error.
+ * @throws PlimsollError where nothing could be measured (configuration, lock, boot, out folder)
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const { config, progress, signal } = options;
+  refuseUnbuilt(config);
+  const startedMs = performance.now();
+  const folder = openRunFolder(options.out);
+  const label = `${config.deployment.name}${options.name === '' ? '' : ` (${options.name})`}`;
+
+  for (const swept of await sweep()) progress.warn(describeSwept(swept));
+  await using _locks = await acquireLocks(await lockNames(config.deployment), {
+    label,
+    waitMs: config.lock.wait,
+    onWait: (message) => progress.note(message),
+    signal,
+  });
+
+  const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
+  const lookup = findBaseline(options.baselines, config.deployment.name, environment);
+  const plans = planStages(config, lookup);
+  let record = beginRecord(options, environment, plans);
+  const save = (next: RunRecord): RunRecord => {
+    folder.write('record', encodeRecord(next));
+    return next;
+  };
+  save(record);
+  writeContext(folder, options, lookup);
+
+  await runBuild(config.deployment, {
+    cwd: options.cwd,
+    logPath: folder.logOf('build'),
+    label,
+    secrets: config.secrets,
+    signal,
+    onProgress: (message) => progress.note(message),
+  });
+
+  let verdict: Verdict;
+  let notReady: PlimsollError | null = null;
+  for (let index = 1; ; index++) {
+    progress.section(`Boot ${index}: ${record.boots.length} of at most ${config.comparison.maxBoots} counted so far`);
+    const { boot, subject, error } = await measureBoot({
+      config,
+      plans,
+      folder,
+      progress,
+      signal,
+      label,
+      boot: index,
+      workloadDir: options.cwd,
+      historyOf: (stage) => historyOf(lookup, stage, record.workloads[stage]?.key),
+      onStage: (partial) => save({ ...record, boots: [...record.boots, partial] }),
+    });
+    // The first boot that is not ready is the user's error; a later one is also news about the deployment.
+    if (error !== null && record.boots.length === 0) throw error;
+    notReady = error;
+
+    const full = overBudget(performance.now() - startedMs, index, config);
+    const spoilt = spoiltByClient(boot);
+    if (spoilt !== null && full === null && record.discarded.length < MAX_DISCARDED) {
+      record = save(withoutBoot(record, index, spoilt));
+      progress.warn(`boot ${index} does not count, the client spoilt it: ${spoilt}`);
+      continue;
+    }
+    record = save(withBoot(record, boot, subject, signal.aborted));
+    verdict = judge({
+      record,
+      lookup,
+      policy: config,
+      expected: [...plans.keys()],
+      overBudget: full,
+      provenance: options.provenance,
+    });
+    if (boot.end !== 'complete' || signal.aborted || !verdict.climb.again || options.mode !== 'gate') break;
+    progress.note(`another boot: ${verdict.climb.reason}`);
+  }
+
+  progress.end();
+  await folder.close();
+  const provenance: Provenance = { ...options.provenance, plimsoll: VERSION };
+  publishFiles(folder, { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance });
+  if (notReady !== null) throw notReady;
+  return { record, verdict, lookup, folder, provenance, exitCode: verdict.exitCode };
+}
+
+function refuseUnbuilt(config: Config): void {
+  if (config.comparison.against === 'interleaved' || config.comparison.onMissingBaseline === 'interleaved') {
+    throw new PlimsollError(
+      'CONFIG_INVALID',
+      `${config.file ?? 'configuration'}: interleaved comparison is not available in this version.`,
+      {
+        hint: 'Use "against: stored" with a recorded baseline.',
+      },
+    );
+  }
+}
+
+/** Why no further boot fits into comparison.budget; null = one fits. */
+function overBudget(spentMs: number, boots: number, config: Config): string | null {
+  const nextMs = spentMs / boots;
+  const { budget } = config.comparison;
+  if (spentMs + nextMs <= budget) return null;
+  return `the budget of ${Math.round(budget / 60_000)} min has no room for another boot of about ${Math.ceil(nextMs / 60_000)} min`;
+}
+
+/** What `plimsoll report` and `plimsoll judge` need to tell the same story again without this machine. */
+function writeContext(folder: RunFolder, options: RunOptions, lookup: BaselineLookup): void {
+  const { sla, comparison, failOn, price, strict } = options.config;
+  folder.write(
+    'context',
+    `${JSON.stringify({ provenance: { ...options.provenance, plimsoll: VERSION }, policy: { sla, comparison, failOn, price, strict } }, null, 2)}\n`,
+  );
+  if (lookup.kind === 'found') folder.write('baseline', `${JSON.stringify(lookup.file, null, 1)}\n`);
+}
+
+function describeSwept({ label, ownerPid, commands, found, left }: Swept): string {
+  const whose = ownerPid === null ? 'a damaged state file' : `run "${label}" (process ${ownerPid})`;
+  const what = commands.length > 0 ? `: ${commands.join(', ')}` : '';
+  const stuck =
+    left.length > 0 ? `; still alive: ${left.map((process) => `${process.pid} ${process.command}`).join(', ')}` : '';
+  return `ended what an earlier run left behind: ${found} process${found === 1 ? '' : 'es'} of ${whose}${what}${stuck}`;
+}
+
+/** Folder that the paths of a configuration file are relative to. */
+export const configFolder = (file: string | null): string => (file === null ? process.cwd() : dirname(resolve(file)));

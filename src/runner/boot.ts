@@ -1,0 +1,110 @@
+// One boot: spawn, wait for ready, every stage in order, tear down. What the deployment does wrong after it
+// was ready is a result (it is recorded); so is not becoming ready, with its error.
+
+import type { StageName } from '../config/schema.ts';
+import { bootDeployment, type Deployment } from '../deployment/boot.ts';
+import { readSubject } from '../deployment/subject.ts';
+import { PlimsollError } from '../errors.ts';
+import type { LoadPlan } from '../load/plan.ts';
+import { startMonitor } from '../monitor/monitor.ts';
+import { asStored, type BootRecord, type Facts } from '../record/schema.ts';
+import type { StageMeasurement } from '../stages/measurement.ts';
+import { plannedMs } from './plans.ts';
+import { measureStage, type StageContext } from './stage.ts';
+
+export interface BootContext extends Omit<StageContext, 'deployment' | 'monitor' | 'history' | 'laterMs'> {
+  readonly label: string;
+  readonly plans: ReadonlyMap<StageName, LoadPlan>;
+  readonly historyOf: (stage: StageName) => StageContext['history'];
+  /** Called after each stage, so that a killed run keeps what it had. */
+  readonly onStage: (boot: BootRecord) => void;
+}
+
+export interface BootResult {
+  readonly boot: BootRecord;
+  readonly subject: Facts;
+  /** Why it never became ready; null = it did. */
+  readonly error: PlimsollError | null;
+}
+
+/** Never throws for what the deployment does. */
+export async function measureBoot(context: BootContext): Promise<BootResult> {
+  const startedAt = new Date().toISOString();
+  let deployment: Deployment;
+  try {
+    deployment = await bootDeployment(context.config.deployment, {
+      cwd: context.workloadDir,
+      boot: context.boot,
+      logPath: context.folder.logOf(context.boot),
+      label: context.label,
+      secrets: context.config.secrets,
+      signal: context.signal,
+      onProgress: (message) => context.progress.note(message),
+    });
+  } catch (error) {
+    if (!(error instanceof PlimsollError)) throw error;
+    const end = context.signal.aborted ? 'cancelled' : 'not_ready';
+    return { boot: bootRecord(context.boot, startedAt, null, end, error.message, []), subject: {}, error };
+  }
+  await using _deployment = deployment;
+  // Awaited here: the deployment goes when this function returns.
+  return await measureReady(context, deployment, startedAt);
+}
+
+async function measureReady(context: BootContext, deployment: Deployment, startedAt: string): Promise<BootResult> {
+  const { config, signal } = context;
+  await using monitor = startMonitor({
+    target: deployment,
+    pid: deployment.pid,
+    engine: config.deployment.engine,
+    metricsUrl: config.deployment.metrics,
+    intervalMs: config.monitor.interval,
+    nvidiaSmi: config.monitor.nvidiaSmi,
+    env: config.deployment.env,
+  });
+  const subject = await readSubject(config, deployment, { cwd: context.workloadDir });
+  const stages: StageMeasurement[] = [];
+  const ended = (end: BootRecord['end'], reason: string | null): BootResult => ({
+    boot: bootRecord(context.boot, startedAt, deployment.bootMs, end, reason, stages),
+    subject,
+    error: null,
+  });
+  const plans = [...context.plans.values()];
+  for (const [position, plan] of plans.entries()) {
+    const laterMs = plans.slice(position + 1).reduce((sum, later) => sum + plannedMs(later), 0);
+    const history = context.historyOf(plan.stage);
+    const measurement = await measureStage(plan, { ...context, deployment, monitor, history, laterMs });
+    stages.push(measurement);
+    if (measurement.status === 'cancelled' || signal.aborted) return ended('cancelled', 'cancelled');
+    if (measurement.status === 'aborted') return ended('died', measurement.reason);
+    context.onStage(ended('complete', null).boot);
+  }
+  return ended('complete', null);
+}
+
+const bootRecord = (
+  index: number,
+  startedAt: string,
+  bootMs: number | null,
+  end: BootRecord['end'],
+  reason: string | null,
+  stages: readonly StageMeasurement[],
+): BootRecord => ({
+  index,
+  side: 'candidate',
+  startedAt,
+  bootMs,
+  end,
+  reason,
+  stages: stages.map(asStored) as BootRecord['stages'],
+});
+
+/** The client spoilt this boot (not the deployment): it may be repeated. */
+export function spoiltByClient(boot: BootRecord): string | null {
+  if (boot.end !== 'complete') return null;
+  for (const stage of boot.stages) {
+    const spoilt = stage.invalid.find((item) => item.code.startsWith('client_'));
+    if (spoilt) return `${stage.stage}: ${spoilt.message}`;
+  }
+  return null;
+}

@@ -1,0 +1,143 @@
+// The files of a run (docs/architecture.md, "Files of a run"): written as they become known, so that a run
+// that is killed half-way leaves what it had. Whole files go through a rename; row files are gzip streams that
+// are flushed with every batch and stay readable wherever they break off.
+
+import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type WriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { constants, createGzip, type Gzip } from 'node:zlib';
+import { PlimsollError } from '../errors.ts';
+import { writeFileAtomic } from '../files.ts';
+
+export const RUN_FILES = {
+  record: 'run.json',
+  verdict: 'verdict.json',
+  context: 'context.json',
+  baseline: 'baseline.json',
+  comment: 'comment.md',
+  summary: 'summary.md',
+  html: 'report.html',
+  requests: 'requests.ndjson.gz',
+  series: 'series.ndjson.gz',
+  charts: 'charts',
+} as const;
+
+export interface RunFolder {
+  readonly path: string;
+  readonly pathOf: (name: keyof typeof RUN_FILES) => string;
+  /** The log of one boot, or of the build. */
+  readonly logOf: (boot: number | 'build') => string;
+  write(name: keyof typeof RUN_FILES, content: string): void;
+  writeChart(name: string, svg: string): void;
+  /** Lines without their line feed. */
+  appendRequests(lines: readonly string[]): void;
+  appendSeries(lines: readonly string[]): void;
+  /** Ends both row files; resolves once they are on disk. */
+  close(): Promise<void>;
+}
+
+/**
+ * Takes `path` for a run: made where it is missing, emptied of an earlier run's files where it holds one.
+ * @throws PlimsollError OUT_NOT_WRITABLE where it can't be written, or holds files that are not a run's
+ */
+export function openRunFolder(path: string): RunFolder {
+  clearEarlierRun(path);
+  writeFileAtomic(join(path, RUN_FILES.record), `${JSON.stringify({ schema: 'plimsoll/run', status: 'starting' })}\n`);
+  const requests = openRows(join(path, RUN_FILES.requests));
+  const series = openRows(join(path, RUN_FILES.series));
+  const pathOf = (name: keyof typeof RUN_FILES) => join(path, RUN_FILES[name]);
+  return {
+    path,
+    pathOf,
+    logOf: (boot) => join(path, `deployment-${boot}.log`),
+    write: (name, content) => writeFileAtomic(pathOf(name), content),
+    writeChart: (name, svg) => writeFileAtomic(join(path, RUN_FILES.charts, name), svg),
+    appendRequests: requests.append,
+    appendSeries: series.append,
+    close: async () => {
+      await Promise.all([requests.close(), series.close()]);
+    },
+  };
+}
+
+const OURS = new RegExp(
+  `^(${Object.values(RUN_FILES)
+    .map((name) => name.replaceAll('.', '\\.'))
+    .join('|')}|deployment-(\\d+|build)\\.log|.*\\.tmp)$`,
+);
+
+function clearEarlierRun(path: string): void {
+  if (!existsSync(path)) return;
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch (error) {
+    throw new PlimsollError(
+      'OUT_NOT_WRITABLE',
+      `Cannot use ${path} for the files of a run: ${(error as Error).message}`,
+      {
+        hint: 'Choose a folder with --out.',
+        cause: error,
+      },
+    );
+  }
+  if (names.length === 0) return;
+  if (!holdsRun(join(path, RUN_FILES.record))) {
+    throw new PlimsollError(
+      'OUT_NOT_WRITABLE',
+      `${path} is not empty and holds no earlier run (no readable ${RUN_FILES.record}), so nothing in it is touched.`,
+      {
+        hint: 'Empty the folder yourself or choose another with --out.',
+      },
+    );
+  }
+  for (const name of names) if (OURS.test(name)) rmSync(join(path, name), { recursive: true, force: true });
+}
+
+function holdsRun(recordPath: string): boolean {
+  try {
+    return readFileSync(recordPath, 'utf8').includes('"plimsoll/run"');
+  } catch {
+    return false;
+  }
+}
+
+interface Rows {
+  append(lines: readonly string[]): void;
+  close(): Promise<void>;
+}
+
+function openRows(path: string): Rows {
+  mkdirSync(join(path, '..'), { recursive: true });
+  const file: WriteStream = createWriteStream(path);
+  // Speed over size: the row path shares the cores with the load.
+  const gzip: Gzip = createGzip({ level: 1 });
+  let failure: Error | null = null;
+  const fail = (error: Error) => {
+    failure = error;
+  };
+  file.on('error', fail);
+  gzip.on('error', fail);
+  gzip.pipe(file);
+  return {
+    append(lines) {
+      if (lines.length === 0 || failure) return;
+      gzip.write(`${lines.join('\n')}\n`);
+      gzip.flush(constants.Z_SYNC_FLUSH);
+    },
+    close: () =>
+      new Promise((resolve, reject) => {
+        const finish = () =>
+          failure
+            ? reject(
+                new PlimsollError('OUT_NOT_WRITABLE', `Cannot write ${path}: ${failure.message}`, {
+                  hint: 'Is the disk full?',
+                  cause: failure,
+                }),
+              )
+            : resolve();
+        if (failure) return finish();
+        file.once('close', finish);
+        gzip.end();
+      }),
+  };
+}

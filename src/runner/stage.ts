@@ -1,0 +1,126 @@
+// One stage on one boot: warm up, wait for quiet, load, measure; a round of the benchmark that was spoilt
+// (by the client, or an outlier among its sisters) is replaced once by a fresh one.
+
+import type { History } from '../baseline/schema.ts';
+import type { Config, StageName } from '../config/schema.ts';
+import type { Deployment } from '../deployment/boot.ts';
+import { taintedRounds } from '../judge/taint.ts';
+import { runLoad } from '../load/load.ts';
+import type { LoadPlan } from '../load/plan.ts';
+import { warmUp } from '../load/warmup.ts';
+import type { Monitor } from '../monitor/monitor.ts';
+import { waitForQuiet } from '../monitor/quiet.ts';
+import { encodeRow, encodeSample } from '../record/rows.ts';
+import { planExtraRound } from '../stages/benchmark.ts';
+import type { StageMeasurement } from '../stages/measurement.ts';
+import { createMeasurer, type LoadEnd, type Measurer } from '../stages/measurer.ts';
+import type { WorkloadRef } from '../workload/workload.ts';
+import type { RunFolder } from './folder.ts';
+import type { Progress } from './progress.ts';
+
+export interface StageContext {
+  readonly config: Config;
+  readonly boot: number;
+  readonly deployment: Deployment;
+  readonly monitor: Monitor;
+  readonly workloadDir: string;
+  readonly history: History | null;
+  readonly folder: RunFolder;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Planned load of the stages (and boots) still to come, for the clock that people watch. */
+  readonly laterMs: number;
+}
+
+const WARM_UP = { requests: 16, concurrency: 8, timeoutMs: 60_000 };
+const QUIET_LIMIT_MS = 30_000;
+
+/** Carries out `plan` against the deployment. Never throws for what the deployment does: that is a result. */
+export async function measureStage(plan: LoadPlan, context: StageContext): Promise<StageMeasurement> {
+  const { config, deployment, progress, signal } = context;
+  const workload: WorkloadRef = {
+    config: config.workload,
+    engine: config.deployment.engine,
+    baseDir: context.workloadDir,
+    stage: plan.stage,
+  };
+  const target = {
+    url: deployment.url,
+    headers: deployment.headers,
+    ...(deployment.ca === undefined ? {} : { ca: deployment.ca }),
+  };
+
+  const warm = await warmUp({ target, workload, ...WARM_UP, signal });
+  if (warm.failed > 0)
+    progress.warn(
+      `${plan.stage}: ${warm.failed} of ${warm.ok + warm.failed} warm-up requests failed (${warm.firstError ?? 'no reason given'})`,
+    );
+  await waitForQuiet(context.monitor, { timeoutMs: QUIET_LIMIT_MS, signal });
+
+  const measurer = createMeasurer({
+    plan,
+    config,
+    requestTimeoutMs: config.workload.requestTimeout,
+    bootMs: deployment.bootMs,
+  });
+  const first = await load(plan, measurer, workload, target, context);
+  if (plan.stage !== 'benchmark' || first.load.end !== 'complete' || first.died !== null)
+    return measurer.finish([first]);
+
+  const measured = measurer.finish([first]);
+  const spoilt = spoiltRound(measured, context.history);
+  if (spoilt === null) return measured;
+  progress.note(`round ${spoilt.round + 1} is replaced: ${spoilt.reason}`);
+  const extra = planExtraRound(plan);
+  const second = await load(extra, measurer.extraRound(extra), workload, target, context);
+  return second.load.end === 'complete' && second.died === null
+    ? measurer.finish([first, second], { dropRound: spoilt.round })
+    : measured;
+}
+
+async function load(
+  plan: LoadPlan,
+  measurer: Pick<Measurer, 'add' | 'shouldStop'>,
+  workload: WorkloadRef,
+  target: { url: string; headers: Readonly<Record<string, string>>; ca?: string },
+  context: StageContext,
+): Promise<LoadEnd> {
+  const { deployment, folder, monitor, progress, signal, boot } = context;
+  let died: string | null = null;
+  const gone = new AbortController();
+  const onExit = deployment.onExit?.then((report) => {
+    died ??= `the deployment ended during ${plan.stage} (${report.signal ?? `exit code ${report.code}`}): ${report.lastLines.at(-1) ?? 'its log is empty'}`;
+    gone.abort();
+  });
+  void onExit;
+  const phaseNames = plan.phases.map((phase) => phase.name);
+  const result = await runLoad(
+    { plan, target, workload, workers: context.config.client.workers },
+    {
+      onRows(rows) {
+        measurer.add(rows);
+        folder.appendRequests(
+          rows.map((row) => encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' })),
+        );
+      },
+      onProgress: (now) => progress.load(plan, now, context.laterMs),
+      shouldStop: (now) => measurer.shouldStop(now),
+      signal: AbortSignal.any([signal, gone.signal]),
+    },
+  );
+  const samples = monitor.take(result.originMs);
+  folder.appendSeries(samples.map((sample) => encodeSample(sample, { boot, stage: plan.stage as StageName })));
+  monitor.mark();
+  return { load: result, samples, problems: monitor.problems(), died };
+}
+
+/** The one round that may be replaced: spoilt by the client, else an outlier by the judge's rule. */
+function spoiltRound(measured: StageMeasurement, history: History | null): { round: number; reason: string } | null {
+  const rounds = measured.phases.filter((phase) => phase.kind === 'round');
+  const byClient = rounds.findIndex((round) => round.invalid.length > 0);
+  if (byClient >= 0) return { round: byClient, reason: rounds[byClient]!.invalid[0]!.message };
+  const outlier = taintedRounds(measured, history)[0];
+  return outlier === undefined
+    ? null
+    : { round: outlier, reason: 'its values stand apart from those of the other rounds' };
+}
