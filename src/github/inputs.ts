@@ -1,0 +1,76 @@
+// The action's inputs, checked: a word that means nothing is refused, not ignored. action.yml describes them.
+
+import { PlimsollError } from '../errors.ts';
+
+export const MODES = ['gate', 'baseline', 'measure'] as const;
+export const CHARTS = ['mermaid', 'none'] as const;
+
+export interface Inputs {
+  readonly config: string;
+  readonly mode: (typeof MODES)[number];
+  readonly out: string;
+  readonly baselines: string;
+  readonly token: string;
+  /** Empty = the event's. */
+  readonly baseRef: string;
+  readonly comment: boolean;
+  readonly summary: boolean;
+  readonly charts: (typeof CHARTS)[number];
+  readonly allowForks: boolean;
+  readonly name: string;
+}
+
+/** @throws PlimsollError USAGE, naming the input and the words it takes */
+export function readInputs(env: Readonly<Record<string, string | undefined>>): Inputs {
+  const text = (name: string, otherwise: string): string => {
+    const given = (env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+    return given === '' ? otherwise : given;
+  };
+  const oneOf = <const Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word => {
+    const given = text(name, otherwise);
+    return (
+      words.find((word) => word === given) ??
+      refuse(name, given, `it takes ${words.map((word) => `"${word}"`).join(', ')}`)
+    );
+  };
+  const yesNo = (name: string, otherwise: boolean): boolean => {
+    const given = text(name, String(otherwise)).toLowerCase();
+    return given === 'true' ? true : given === 'false' ? false : refuse(name, given, 'it takes "true" or "false"');
+  };
+  const onePath = (name: string, otherwise: string): string => {
+    const given = text(name, otherwise);
+    return given.includes('\n')
+      ? refuse(name, given, 'it takes one path; give each deployment a step (or a matrix leg) of its own')
+      : given;
+  };
+  const name = text('name', '');
+  if (/[\n\r]/.test(name) || name.length > 100) refuse('name', name, 'it takes one line of at most 100 characters');
+  return {
+    config: onePath('config', 'plimsoll.yml'),
+    mode: oneOf('mode', MODES, 'gate'),
+    out: onePath('out', 'plimsoll-out'),
+    baselines: onePath('baselines', 'baselines'),
+    token: text('github-token', ''),
+    baseRef: onePath('base-ref', ''),
+    comment: yesNo('comment', true),
+    summary: yesNo('summary', true),
+    charts: oneOf('charts', CHARTS, 'mermaid'),
+    allowForks: yesNo('allow-forks', false),
+    name,
+  };
+}
+
+/**
+ * Takes the runner's credentials out of the environment once they are read: `run:` steps do not get them either, and
+ * the deployment, which inherits it, is the code under review.
+ */
+export function dropCredentials(env: NodeJS.ProcessEnv): void {
+  for (const name of ['INPUT_GITHUB-TOKEN', 'ACTIONS_RUNTIME_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'])
+    delete env[name];
+}
+
+function refuse(name: string, given: string, expected: string): never {
+  throw new PlimsollError('USAGE', `The input ${name} is ${JSON.stringify(given)}; ${expected}.`, {
+    hint: 'Change `with:` of the step; action.yml describes every input.',
+  });
+}

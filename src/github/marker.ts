@@ -1,0 +1,39 @@
+// The hidden first line by which a comment is known again: whose comment it is (configuration and name) and which
+// run wrote it. Only the first line counts, so nothing that a report quotes can pass for it.
+
+import { z } from 'zod';
+
+const markerSchema = z.object({
+  config: z.string(),
+  /** Tells matrix legs apart; empty for the only one. */
+  name: z.string(),
+  run: z.number().int().positive(),
+  attempt: z.number().int().positive(),
+});
+export type Marker = z.output<typeof markerSchema>;
+
+/** Cannot be left early: neither "--" nor angle brackets survive inside. */
+export function formatMarker({ config, name, run, attempt }: Marker): string {
+  const json = JSON.stringify({ config, name, run, attempt })
+    .replaceAll('--', '-\\u002d')
+    .replaceAll('<', '\\u003c')
+    .replaceAll('>', '\\u003e');
+  return `<!-- plimsoll ${json} -->`;
+}
+
+/** The marker of a comment's body; null where its first line is none. */
+export function parseMarker(body: string): Marker | null {
+  const match = /^<!-- plimsoll (\{.*\}) -->[ \t]*(?:\r?\n|$)/.exec(body);
+  if (!match) return null;
+  try {
+    return markerSchema.safeParse(JSON.parse(match[1]!)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export const sameComment = (left: Marker, right: Marker): boolean =>
+  left.config === right.config && left.name === right.name;
+
+/** Run ids grow; within a run, attempts do. Negative: `left` is older. */
+export const compareAge = (left: Marker, right: Marker): number => left.run - right.run || left.attempt - right.attempt;

@@ -1,0 +1,108 @@
+// Whose rules judge: in a pull request (and in the merge queue) everything but the deployment comes from the base
+// ref, read through git, so that no change can loosen the rules that it is judged by.
+
+import { realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
+import { ensureRef, readAtRef, repositoryRoot } from '../baseline/git.ts';
+import type { BaselineSource } from '../baseline/store.ts';
+import { combineConfigs, loadConfig, parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { PlimsollError } from '../errors.ts';
+import type { EventContext } from './event.ts';
+
+export interface PolicyOptions {
+  readonly event: EventContext;
+  /** The checkout. */
+  readonly cwd: string;
+  /** As given: relative to cwd. */
+  readonly configPath: string;
+  readonly baselines: string;
+  /** Overrides the event's base; empty = the event's. */
+  readonly baseRef: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+export interface ResolvedPolicy {
+  readonly config: Config;
+  readonly baselines: BaselineSource;
+  /** For the report: "plimsoll.yml at main (3f2c1ab)". */
+  readonly policySource: string;
+  readonly policyChanges: readonly string[];
+  readonly noPolicyAtBase: boolean;
+}
+
+/** @throws PlimsollError GIT_UNREACHABLE where the base cannot be read; CONFIG_* where either side's file is wrong */
+export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPolicy> {
+  const { event, cwd, configPath, env } = options;
+  const head = loadConfig(relative(process.cwd(), resolve(cwd, configPath)), { env });
+  const baseRef = options.baseRef === '' ? event.baseRef : options.baseRef;
+  if (baseRef === null) {
+    return {
+      config: head,
+      baselines: { kind: 'directory', path: resolve(cwd, options.baselines) },
+      policySource: `${configPath} of this checkout`,
+      policyChanges: [],
+      noPolicyAtBase: false,
+    };
+  }
+  const repo = repositoryRoot(cwd);
+  const ref = await ensureRef(repo, baseRef, {
+    fetch: true,
+    known: options.baseRef === '' ? event.baseSha : null,
+    signal: options.signal,
+  });
+  const where = `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`;
+  const baselines: BaselineSource = { kind: 'git', repo, ref, path: inRepository(repo, cwd, options.baselines) };
+  const text = readAtRef(repo, ref, inRepository(repo, cwd, configPath));
+  if (text === null) {
+    return {
+      config: head,
+      baselines,
+      policySource: `${configPath} of the pull request, since ${where} has none`,
+      policyChanges: [],
+      noPolicyAtBase: true,
+    };
+  }
+  const base = parseBase(text, configPath, where, env);
+  const { config, changes } = combineConfigs(base, head);
+  return {
+    config,
+    baselines,
+    policySource: `${configPath} at ${where}`,
+    policyChanges: changes,
+    noPolicyAtBase: false,
+  };
+}
+
+/** A base whose rules are broken has no rules to judge by: that is invalid, not the pull request's wrong input. */
+function parseBase(text: string, configPath: string, where: string, env: PolicyOptions['env']): Config {
+  try {
+    // The base's deployment is not started, so what it needs from the environment may be missing.
+    return parseConfig(text, { file: configPath, env, allowMissingEnv: true });
+  } catch (error) {
+    if (!(error instanceof PlimsollError)) throw error;
+    throw new PlimsollError('GIT_UNREACHABLE', `The rules at ${where} cannot be used: ${error.message}`, {
+      hint: `Correct ${configPath} on the base branch first; until then nothing can be judged by it.`,
+      cause: error,
+    });
+  }
+}
+
+/** @returns the path from the repository's root, with `/` */
+function inRepository(repo: string, cwd: string, path: string): string {
+  const inside = relative(realpathSync(repo), isAbsolute(path) ? path : join(realpathSync(cwd), path))
+    .split(sep)
+    .join('/');
+  if (inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside)) {
+    throw new PlimsollError(
+      'USAGE',
+      `"${path}" is not inside the repository ${repo}, so the base's version of it cannot be read.`,
+      { hint: 'Give paths inside the checkout.' },
+    );
+  }
+  return posix.normalize(inside);
+}
+
+/** Folder that the configuration's own paths are relative to. */
+export const configFolder = (cwd: string, configPath: string): string => dirname(resolve(cwd, configPath));

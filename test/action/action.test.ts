@@ -1,0 +1,329 @@
+// The action as the runner starts it: the bundled file as a process, in a clone, against a fake GitHub.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
+import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
+import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
+
+let dist: ReturnType<typeof buildBundles>;
+before(() => {
+  dist = buildBundles();
+});
+after(() => dist.remove());
+
+interface Settings {
+  readonly port: number;
+  readonly limit?: string;
+  readonly command?: readonly string[];
+  readonly duration?: string;
+}
+const config = ({
+  port,
+  limit = '10s',
+  duration = '1800ms',
+  command = [process.execPath, join(dist.path, 'cli.js'), 'sim', '--port', String(port)],
+}: Settings): string => `deployment:
+  name: sim
+  command: ${JSON.stringify(command)}
+  url: http://127.0.0.1:${port}
+  ready: { path: /health, timeout: 20s }
+  engine: sim
+workload:
+  model: simulated
+  prompts: { kind: synthetic, tokens: { uniform: [20, 40] } }
+  output: { uniform: [4, 8], ignoreEos: true }
+slo: { ttft: 10s }
+stages:
+  benchmark: { rate: 100/s, rounds: 2, duration: ${duration}, rampIn: 500ms }
+sla:
+  - { metric: ttft.p50, stage: benchmark, gold: "< ${limit}" }
+comparison: { maxBoots: 1 }
+client: { dispatchDelayP99: 5s, dispatchDelayShareOfTtft: 1000, achievedShare: 0.5, eventLoopDelayP99: 5s }
+`;
+
+interface Scene {
+  readonly fake: FakeGitHub;
+  readonly origin: Repository;
+  readonly clone: Repository;
+  readonly baseSha: string;
+  readonly headSha: string;
+}
+
+/** An origin with main and a change on it, and a clone of the change as actions/checkout makes it. */
+async function scene(t: TestContext, base: Record<string, string>, head: Record<string, string>): Promise<Scene> {
+  const fake = await startFakeGitHub();
+  t.after(() => fake[Symbol.asyncDispose]());
+  const origin = createRepository(t);
+  const baseSha = origin.commit(base);
+  origin.git('checkout', '-q', '-b', 'change');
+  const headSha = origin.commit(head);
+  return { fake, origin, baseSha, headSha, clone: shallowClone(t, origin, 'change') };
+}
+
+const pullRequest = ({ baseSha, headSha }: Scene, headRepo = `${REPOSITORY.owner}/${REPOSITORY.repo}`) => ({
+  pull_request: {
+    number: REPOSITORY.pull,
+    head: { sha: headSha, ref: 'change', repo: { full_name: headRepo } },
+    base: { ref: 'main', sha: baseSha, repo: { full_name: `${REPOSITORY.owner}/${REPOSITORY.repo}` } },
+  },
+});
+const stepOf = (stage: Scene, more: Partial<Step> = {}): Step => ({
+  bundle: join(dist.path, 'action.js'),
+  cwd: stage.clone.path,
+  event: 'pull_request',
+  payload: pullRequest(stage),
+  apiUrl: stage.fake.url,
+  ...more,
+});
+const says = (ended: Ended, code: number, verdict: string): void => {
+  assert.equal(ended.code, code, ended.log);
+  assert.equal(ended.outputs.verdict, verdict, ended.log);
+};
+
+const isListening = async (port: number): Promise<boolean> => {
+  try {
+    return (await fetch(`http://127.0.0.1:${port}/health`)).ok;
+  } catch {
+    return false;
+  }
+};
+const until = async (what: string, check: () => boolean | Promise<boolean>, log: () => string): Promise<void> => {
+  const end = performance.now() + 30_000;
+  while (!(await check())) {
+    if (performance.now() > end) assert.fail(`${what} did not happen\n${log()}`);
+    await sleep(50);
+  }
+};
+
+// Mostly waiting: each scene has its own port, clone and state folder.
+suite('the bundled action', { concurrency: 4 }, () => {
+  test('pull_request: judged by the base’s rules, commented once, and updated by the next attempt', async (t) => {
+    const port = await freePort();
+    const stage = await scene(
+      t,
+      { 'plimsoll.yml': config({ port, limit: '10s' }) },
+      { 'plimsoll.yml': config({ port, limit: '1ms' }) },
+    );
+    const first = await runStep(t, stepOf(stage));
+    says(first, 0, 'warn');
+    assert.equal(stage.fake.comments.length, 1);
+    const [comment] = stage.fake.comments;
+    assert.match(comment!.body, /^<!-- plimsoll \{"config":"plimsoll\.yml","name":"","run":100,"attempt":1\} -->\n/);
+    assert.match(comment!.body, /1ms/, 'the change of the rules is said');
+    assert.equal(
+      comment!.body.slice(comment!.body.indexOf('\n') + 1),
+      readFileSync(join(stage.clone.path, 'plimsoll-out/comment.md'), 'utf8'),
+    );
+    assert.match(first.outputs['comment-url'] ?? '', new RegExp(`issuecomment-${comment!.id}$`));
+    assert.ok(first.summary.length > 200);
+    assert.equal(first.outputs.report, 'plimsoll-out');
+    assert.equal(
+      (
+        JSON.parse(readFileSync(join(stage.clone.path, first.outputs.record!), 'utf8')) as {
+          subject: { commit: string };
+        }
+      ).subject.commit,
+      stage.headSha,
+    );
+
+    const second = await runStep(t, stepOf(stage, { env: { GITHUB_RUN_ATTEMPT: '2' }, inputs: { charts: 'none' } }));
+    says(second, 0, 'warn');
+    assert.equal(stage.fake.comments.length, 1);
+    assert.match(comment!.body, /"attempt":2/);
+    assert.ok(!comment!.body.includes('```mermaid'));
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
+  test('a breach of the base’s rules fails the job, whatever the head says and whatever the API does', async (t) => {
+    const port = await freePort();
+    const stage = await scene(
+      t,
+      { 'plimsoll.yml': config({ port, limit: '1us' }) },
+      { 'plimsoll.yml': config({ port, limit: '10s' }) },
+    );
+    stage.fake.faults.push({
+      path: /comments/,
+      times: 99,
+      status: 403,
+      message: 'Resource not accessible by integration',
+    });
+    const ended = await runStep(t, stepOf(stage));
+    says(ended, 1, 'fail');
+    assert.equal(stage.fake.comments.length, 0);
+    assert.match(ended.log, /::warning.*pull-requests: write/);
+    assert.match(ended.log, /::error title=Plimsoll/);
+    assert.equal(ended.outputs['comment-url'], '');
+  });
+
+  test('push in mode baseline stores the run; the pull request after it is compared with the base’s store', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const main = shallowClone(t, stage.origin, 'main');
+    const push = await runStep(
+      t,
+      stepOf(stage, { cwd: main.path, event: 'push', payload: { after: stage.baseSha }, inputs: { mode: 'baseline' } }),
+    );
+    assert.equal(push.code, 0, push.log);
+    const [file] = readdirSync(join(main.path, 'baselines/sim'));
+    assert.ok(file?.endsWith('.json'), push.log);
+    assert.equal(stage.fake.comments.length, 0);
+
+    stage.origin.git('checkout', '-q', 'main');
+    stage.origin.commit({ [`baselines/sim/${file}`]: readFileSync(join(main.path, 'baselines/sim', file!), 'utf8') });
+    const gate = await runStep(t, stepOf(stage));
+    assert.equal(gate.code, 0, gate.log);
+    const verdict = JSON.parse(readFileSync(join(stage.clone.path, 'plimsoll-out/verdict.json'), 'utf8')) as {
+      stages: { standing: string }[];
+      baseline: { boots: number } | null;
+    };
+    assert.deepEqual(
+      verdict.stages.map(({ standing }) => standing),
+      ['compared'],
+    );
+    assert.equal(verdict.baseline?.boots, 1);
+    assert.ok(!existsSync(join(stage.clone.path, 'baselines')), 'gating stores nothing');
+  });
+
+  for (const [event, mode] of [
+    ['workflow_dispatch', 'measure'],
+    ['schedule', 'gate'],
+    ['merge_group', 'gate'],
+  ] as const) {
+    test(`${event} in mode ${mode}: a summary and outputs, no comment`, async (t) => {
+      const port = await freePort();
+      const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+      const payload =
+        event === 'merge_group'
+          ? {
+              merge_group: {
+                head_sha: stage.headSha,
+                head_ref: 'refs/heads/gh-readonly-queue/main/pr-7-0',
+                base_sha: stage.baseSha,
+                base_ref: 'refs/heads/main',
+              },
+            }
+          : {};
+      const ended = await runStep(t, stepOf(stage, { event, payload, inputs: { mode } }));
+      assert.equal(ended.code, 0, ended.log);
+      assert.ok(['pass', 'warn'].includes(ended.outputs.verdict!), ended.outputs.verdict);
+      assert.ok(ended.summary.length > 200);
+      assert.equal(stage.fake.requests.length, 0);
+    });
+  }
+
+  test('a fork’s code is not run: invalid, explained, and nothing was booted', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { x: '1' });
+    const ended = await runStep(t, stepOf(stage, { payload: pullRequest(stage, 'mallory/serving') }));
+    says(ended, 4, 'invalid');
+    assert.match(ended.summary, /fork/);
+    assert.match(stage.fake.comments[0]?.body ?? '', /FORK_REFUSED/);
+    assert.ok(!existsSync(join(stage.clone.path, 'plimsoll-out')));
+  });
+
+  test('a deployment that does not come up: exit 3, said in comment and summary with its last words, never as a pass', async (t) => {
+    const port = await freePort();
+    const broken = config({
+      port,
+      command: [
+        process.execPath,
+        '-e',
+        'console.error(JSON.stringify(process.env)); console.error("no such model <b>x</b>"); process.exit(7)',
+      ],
+    });
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'plimsoll.yml': broken });
+    const ended = await runStep(t, stepOf(stage, { env: { ACTIONS_RUNTIME_TOKEN: 'runtime-secret' } }));
+    says(ended, 3, 'error');
+    const deploymentLog = readFileSync(join(stage.clone.path, 'plimsoll-out/deployment-1.log'), 'utf8');
+    assert.match(deploymentLog, /GITHUB_REPOSITORY/);
+    assert.doesNotMatch(
+      deploymentLog,
+      /t0ken|runtime-secret/,
+      'the code under review gets no credentials of the runner',
+    );
+    for (const text of [stage.fake.comments[0]!.body, ended.summary]) {
+      assert.match(text, /BOOT_EXITED/);
+      assert.match(text, /no such model/);
+      assert.doesNotMatch(text.split('\n')[1]!, /✅|pass/i);
+    }
+  });
+
+  test('a configuration that is wrong: exit 2, with file and line', async (t) => {
+    const port = await freePort();
+    const stage = await scene(
+      t,
+      { 'plimsoll.yml': config({ port }) },
+      { 'plimsoll.yml': `${config({ port })}nonsense: 1\n` },
+    );
+    const ended = await runStep(t, stepOf(stage));
+    says(ended, 2, 'error');
+    assert.match(ended.log, /plimsoll\.yml:\d+:\d+/);
+    assert.match(stage.fake.comments[0]!.body, /nonsense/);
+  });
+
+  test('wrong inputs and events that have no meaning here: exit 2, in words', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, {});
+    const refusals: readonly [Partial<Step>, RegExp][] = [
+      [{ inputs: { mode: 'command' } }, /mode is .*it takes/],
+      [{ event: 'issue_comment', payload: { issue: { number: 7, pull_request: {} } } }, /issue_comment/],
+      [{ inputs: { mode: 'baseline' } }, /mode: baseline/],
+      [{ event: 'release', payload: {} }, /"release"/],
+    ];
+    for (const [more, words] of refusals) {
+      const ended = await runStep(t, stepOf(stage, more));
+      says(ended, 2, 'error');
+      assert.match(ended.log, words);
+    }
+  });
+
+  test('cancelled (SIGINT): exit 130, the deployment is gone, what was measured is kept, the comment is left alone', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port, duration: '60s' }) }, {});
+    const started = startStep(t, stepOf(stage));
+    await until('the load', () => /benchmark.*req\/s/.test(started.log()), started.log);
+    started.process.kill('SIGINT');
+    const ended = await started.ended;
+    assert.equal(ended.code, 130, ended.log);
+    assert.equal(await isListening(port), false);
+    assert.ok(existsSync(join(stage.clone.path, 'plimsoll-out/run.json')));
+    assert.notEqual(ended.outputs.verdict, 'pass');
+    assert.equal(stage.fake.comments.length, 0);
+  });
+
+  test('killed (SIGKILL): the post step ends what was left', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port, duration: '60s' }) }, {});
+    const stateDir = temporaryFolder(t);
+    const started = startStep(t, stepOf(stage, { env: { PLIMSOLL_STATE_DIR: stateDir } }));
+    await until('the deployment', () => isListening(port), started.log);
+    const state = started.state();
+    started.process.kill('SIGKILL');
+    await started.ended;
+    assert.equal(await isListening(port), true, 'children outlive a killed parent');
+    const post = await runStep(
+      t,
+      stepOf(stage, { bundle: join(dist.path, 'post.js'), state, env: { PLIMSOLL_STATE_DIR: stateDir } }),
+    );
+    assert.equal(post.code, 0, post.log);
+    assert.match(post.log, /ended what the main step left behind/);
+    assert.equal(await isListening(port), false);
+  });
+
+  test('the post step of a run that ended well finds nothing to do', async (t) => {
+    const stage = await scene(t, {}, {});
+    const post = await runStep(
+      t,
+      stepOf(stage, {
+        bundle: join(dist.path, 'post.js'),
+        state: { owner: join(temporaryFolder(t), 'owner-1-abc.json') },
+      }),
+    );
+    assert.equal(post.code, 0);
+    assert.equal(post.log, '');
+  });
+});

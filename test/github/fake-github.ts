@@ -1,0 +1,341 @@
+// A GitHub that keeps comments, for tests: pages, permissions, faults. What it is asked and what it answers is
+// checked against GitHub's published OpenAPI description (and GraphQL schema), so that it cannot drift from the real one.
+
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { validate as validateQuery } from '@octokit/graphql-schema';
+import { Ajv } from 'ajv';
+
+const DESCRIPTION_PATH = new URL('../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url);
+
+export interface FakeUser {
+  readonly login: string;
+  readonly type: 'Bot' | 'User';
+}
+export interface FakeComment {
+  readonly id: number;
+  body: string;
+  readonly user: FakeUser;
+}
+export interface Fault {
+  readonly method?: string;
+  readonly path?: RegExp;
+  /** How often; then it is over. */
+  times: number;
+  readonly status: number;
+  readonly message?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface FakeGitHub extends AsyncDisposable {
+  readonly url: string;
+  /** Of the one pull request, oldest first. */
+  readonly comments: FakeComment[];
+  readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
+  /** Where a request or an answer was not what GitHub describes; a test ends by finding this empty. */
+  readonly violations: string[];
+  readonly faults: Fault[];
+  /** Who the token belongs to; null = the API will not say. */
+  viewer: FakeUser | null;
+  /** Runs when a request has arrived, before it is carried out: another job's doing. */
+  before: ((method: string, path: string) => void) | null;
+  add(user: FakeUser, body: string): FakeComment;
+}
+
+export const ACTIONS_BOT: FakeUser = { login: 'github-actions[bot]', type: 'Bot' };
+export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
+
+export async function startFakeGitHub(): Promise<FakeGitHub> {
+  let lastId = 1_000;
+  const server = createServer((request, response) => void handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const fake: FakeGitHub = {
+    url,
+    comments: [],
+    requests: [],
+    violations: [],
+    faults: [],
+    viewer: ACTIONS_BOT,
+    before: null,
+    add(user, body) {
+      const comment = { id: ++lastId, body, user };
+      fake.comments.push(comment);
+      return comment;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request);
+    const target = new URL(request.url ?? '/', url);
+    const method = request.method ?? 'GET';
+    if (!/^(token|bearer) \S+$/i.test(request.headers.authorization ?? ''))
+      fake.violations.push(`${method} ${target.pathname}: no token`);
+    fake.before?.(method, target.pathname);
+    const answer = answerTo(fake, method, target, body);
+    fake.requests.push({ method, path: target.pathname, status: answer.status });
+    response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8', ...answer.headers });
+    response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+  }
+  return fake;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Answer {
+  const fault = fake.faults.find(
+    (candidate) =>
+      candidate.times > 0 && (candidate.method ?? method) === method && (candidate.path?.test(target.pathname) ?? true),
+  );
+  if (fault) {
+    fault.times -= 1;
+    return {
+      status: fault.status,
+      body: { message: fault.message ?? 'Fault', documentation_url: 'https://docs.github.com/rest' },
+      ...(fault.headers ? { headers: fault.headers } : {}),
+    };
+  }
+  if (method === 'POST' && target.pathname === '/graphql') return graphql(fake, body);
+  const operation = findOperation(method, target.pathname);
+  if (!operation) {
+    fake.violations.push(`${method} ${target.pathname}: GitHub has no such operation, or this fake does not`);
+    return { status: 404, body: { message: 'Not Found' } };
+  }
+  const problems = checkRequest(operation, target, body);
+  fake.violations.push(...problems);
+  if (problems.length > 0)
+    return {
+      status: 422,
+      body: { message: 'Validation Failed', documentation_url: 'https://docs.github.com/rest', errors: [] },
+    };
+  const answer = operation.carryOut(fake, operation.parameters, target.searchParams, body);
+  fake.violations.push(...checkAnswer(operation, answer));
+  return answer;
+}
+
+function graphql(fake: FakeGitHub, body: unknown): Answer {
+  const { query } = body as { query: string };
+  const problems = validateQuery(query).map((error) => error.message);
+  fake.violations.push(...problems.map((problem) => `graphql: ${problem}`));
+  if (problems.length > 0) return { status: 200, body: { errors: problems.map((message) => ({ message })) } };
+  if (!fake.viewer) return { status: 403, body: { message: 'Resource not accessible by integration' } };
+  return { status: 200, body: { data: { viewer: { login: fake.viewer.login } } } };
+}
+
+// ---- operations -------------------------------------------------------------------------------------------
+
+type Parameters = Readonly<Record<string, string>>;
+type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
+
+const NOT_FOUND: Answer = {
+  status: 404,
+  body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
+};
+const COMMENTS = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+const COMMENT = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
+
+const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> = {
+  [COMMENTS]: {
+    GET(fake, parameters, query) {
+      if (!isOurs(parameters)) return NOT_FOUND;
+      const size = Number(query.get('per_page') ?? 30);
+      const page = Number(query.get('page') ?? 1);
+      const pages = Math.max(1, Math.ceil(fake.comments.length / size));
+      const link = (to: number, rel: string): string =>
+        `<${fake.url}${fill(COMMENTS, parameters)}?per_page=${size}&page=${to}>; rel="${rel}"`;
+      const links = page < pages ? [link(page + 1, 'next'), link(pages, 'last')] : [];
+      return {
+        status: 200,
+        body: fake.comments.slice((page - 1) * size, page * size).map((comment) => render(fake, comment)),
+        ...(links.length > 0 ? { headers: { link: links.join(', ') } } : {}),
+      };
+    },
+    POST(fake, parameters, _query, body) {
+      if (!isOurs(parameters)) return NOT_FOUND;
+      const refused = tooLong(body);
+      if (refused) return refused;
+      return { status: 201, body: render(fake, fake.add(fake.viewer ?? ACTIONS_BOT, (body as { body: string }).body)) };
+    },
+  },
+  [COMMENT]: {
+    PATCH(fake, parameters, _query, body) {
+      const comment = fake.comments.find((candidate) => String(candidate.id) === parameters.comment_id);
+      if (!comment) return NOT_FOUND;
+      const refused = tooLong(body);
+      if (refused) return refused;
+      comment.body = (body as { body: string }).body;
+      return { status: 200, body: render(fake, comment) };
+    },
+    DELETE(fake, parameters) {
+      const index = fake.comments.findIndex((candidate) => String(candidate.id) === parameters.comment_id);
+      if (index < 0) return NOT_FOUND;
+      fake.comments.splice(index, 1);
+      return { status: 204 };
+    },
+  },
+};
+
+const isOurs = (parameters: Parameters): boolean =>
+  parameters.owner === REPOSITORY.owner &&
+  parameters.repo === REPOSITORY.repo &&
+  Number(parameters.issue_number) === REPOSITORY.pull;
+
+const tooLong = (body: unknown): Answer | null =>
+  (body as { body: string }).body.length <= 65_536
+    ? null
+    : {
+        status: 422,
+        body: {
+          message: 'Validation Failed',
+          documentation_url: 'https://docs.github.com/rest',
+          errors: [
+            {
+              resource: 'IssueComment',
+              code: 'unprocessable',
+              field: 'data',
+              message: 'Body is too long (maximum is 65536 characters)',
+            },
+          ],
+        },
+      };
+
+const fill = (template: string, parameters: Parameters): string =>
+  template.replaceAll(/\{(\w+)\}/g, (_, name: string) => parameters[name] ?? '');
+
+/** A comment in full, as the description demands it. */
+function render(fake: FakeGitHub, { id, body, user }: FakeComment): unknown {
+  const { owner, repo, pull } = REPOSITORY;
+  const person = `${fake.url}/users/${encodeURIComponent(user.login)}`;
+  return {
+    id,
+    node_id: `IC_${id}`,
+    url: `${fake.url}/repos/${owner}/${repo}/issues/comments/${id}`,
+    html_url: `https://github.com/${owner}/${repo}/pull/${pull}#issuecomment-${id}`,
+    issue_url: `${fake.url}/repos/${owner}/${repo}/issues/${pull}`,
+    body,
+    created_at: '2026-01-01T00:00:00Z',
+    updated_at: '2026-01-01T00:00:00Z',
+    author_association: user.type === 'Bot' ? 'NONE' : 'CONTRIBUTOR',
+    performed_via_github_app: null,
+    user: {
+      login: user.login,
+      id: 41898282,
+      node_id: 'MDM6Qm90',
+      avatar_url: person,
+      gravatar_id: '',
+      url: person,
+      html_url: person,
+      followers_url: person,
+      following_url: person,
+      gists_url: person,
+      starred_url: person,
+      subscriptions_url: person,
+      organizations_url: person,
+      repos_url: person,
+      events_url: person,
+      received_events_url: person,
+      type: user.type,
+      site_admin: false,
+    },
+  };
+}
+
+// ---- checks against the description ----------------------------------------------------------------------
+
+interface Described {
+  readonly parameters?: readonly unknown[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+interface Operation {
+  readonly name: string;
+  readonly described: Described;
+  readonly parameters: Parameters;
+  readonly carryOut: CarryOut;
+}
+
+type Node = { readonly [key: string]: unknown };
+const description = JSON.parse(readFileSync(DESCRIPTION_PATH, 'utf8')) as {
+  paths: Record<string, Record<string, Described>>;
+} & Node;
+const ajv = new Ajv({ strict: false, coerceTypes: true, validateFormats: false, allErrors: true });
+ajv.addSchema({ $id: 'github', components: description.components }, 'github');
+const compiled = new Map<unknown, ReturnType<Ajv['compile']>>();
+
+function findOperation(method: string, path: string): Operation | null {
+  for (const [template, methods] of Object.entries(OPERATIONS)) {
+    const match = new RegExp(`^${template.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`).exec(path);
+    const carryOut = methods[method];
+    const described = description.paths[template]?.[method.toLowerCase()];
+    if (match && carryOut && described)
+      return { name: `${method} ${template}`, described, parameters: { ...match.groups }, carryOut };
+  }
+  return null;
+}
+
+function checkRequest({ name, described, parameters }: Operation, target: URL, body: unknown): string[] {
+  const known = (described.parameters ?? []).map(
+    (parameter) => resolve(parameter) as { name: string; in: string; schema: object },
+  );
+  const given: [string, string, string][] = [
+    ...Object.entries(parameters).map(([key, value]): [string, string, string] => [key, value, 'path']),
+    ...[...target.searchParams].map(([key, value]): [string, string, string] => [key, value, 'query']),
+  ];
+  const problems = given.flatMap(([key, value, place]) => {
+    const parameter = known.find((candidate) => candidate.name === key && candidate.in === place);
+    return parameter
+      ? problemsOf(parameter.schema, { value }, `${name} ${place} ${key}`, 'value')
+      : [`${name}: no ${place} parameter ${key}`];
+  });
+  const schema = described.requestBody?.content['application/json']?.schema;
+  if (schema) problems.push(...problemsOf(schema, { value: body }, `${name} body`, 'value'));
+  else if (body !== undefined) problems.push(`${name}: takes no body`);
+  return problems;
+}
+
+function checkAnswer({ name, described }: Operation, { status, body }: Answer): string[] {
+  const response = resolve(described.responses[String(status)]) as
+    | { content?: Record<string, { schema: object }> }
+    | undefined;
+  if (!response) return status >= 400 ? [] : [`${name}: does not answer ${status}`];
+  const schema = response.content?.['application/json']?.schema;
+  if (!schema) return body === undefined ? [] : [`${name}: ${status} has no body`];
+  return problemsOf(schema, { value: body }, `${name} answer ${status}`, 'value');
+}
+
+function problemsOf(schema: object, holder: Record<string, unknown>, what: string, key: string): string[] {
+  let check = compiled.get(schema);
+  if (!check) {
+    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"github#/components/')) as object;
+    check = ajv.compile({ type: 'object', required: [key], properties: { [key]: absolute } });
+    compiled.set(schema, check);
+  }
+  return check(structuredClone(holder))
+    ? []
+    : (check.errors ?? []).map((error) => `${what}: ${error.instancePath} ${error.message}`);
+}
+
+function resolve(node: unknown): unknown {
+  const reference = (node as { $ref?: string } | undefined)?.$ref;
+  if (reference === undefined) return node;
+  return reference
+    .slice(2)
+    .split('/')
+    .reduce<unknown>((at, step) => (at as Node)[step], description);
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  return text === '' ? undefined : JSON.parse(text);
+}

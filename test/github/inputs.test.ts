@@ -1,0 +1,63 @@
+// Inputs: defaults as action.yml says them, words that mean nothing refused.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { PlimsollError } from '../../src/errors.ts';
+import { readInputs } from '../../src/github/inputs.ts';
+
+const manifest = parse(readFileSync(new URL('../../action.yml', import.meta.url), 'utf8')) as {
+  inputs: Record<string, { description: string; default?: string }>;
+  outputs: Record<string, { description: string }>;
+  runs: Record<string, string>;
+};
+
+test('with nothing set, the defaults are those of action.yml', () => {
+  const asRunner = Object.fromEntries(
+    Object.entries(manifest.inputs).map(([name, input]) => [
+      `INPUT_${name.toUpperCase()}`,
+      input.default?.startsWith('$') ? '' : (input.default ?? ''),
+    ]),
+  );
+  assert.deepEqual(readInputs({}), readInputs(asRunner));
+});
+
+test('every input of action.yml is read, and is described', () => {
+  const asked = new Set<string>();
+  readInputs(new Proxy({}, { get: (_, name: string) => void asked.add(name) }));
+  assert.deepEqual(
+    [...asked].sort(),
+    Object.keys(manifest.inputs)
+      .map((name) => `INPUT_${name.toUpperCase()}`)
+      .sort(),
+  );
+  for (const described of [...Object.values(manifest.inputs), ...Object.values(manifest.outputs)])
+    assert.ok(described.description.length > 20);
+});
+
+for (const [name, value, words] of [
+  ['MODE', 'comment', /"gate", "baseline", "measure"/],
+  ['MODE', 'Gate', /mode is "Gate"/],
+  ['CHARTS', 'branch', /"mermaid", "none"/],
+  ['COMMENT', 'yes', /"true" or "false"/],
+  ['ALLOW-FORKS', '1', /allow-forks/],
+  ['CONFIG', 'a.yml\nb.yml', /one path/],
+  ['NAME', 'a\nb', /one line/],
+] as const) {
+  test(`${name.toLowerCase()}: ${JSON.stringify(value)} is refused`, () => {
+    assert.throws(
+      () => readInputs({ [`INPUT_${name}`]: value }),
+      (error) => error instanceof PlimsollError && error.code === 'USAGE' && words.test(error.message),
+    );
+  });
+}
+
+test('white space around values and TRUE are taken as meant', () => {
+  const inputs = readInputs({
+    INPUT_CONFIG: ' perf/plimsoll.yml\n',
+    'INPUT_ALLOW-FORKS': 'TRUE',
+    INPUT_SUMMARY: 'false',
+  });
+  assert.deepEqual([inputs.config, inputs.allowForks, inputs.summary], ['perf/plimsoll.yml', true, false]);
+});

@@ -1,0 +1,173 @@
+// Whose rules count: the base's in a pull request, read through git from a clone as runners have it.
+
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { findBaseline } from '../../src/baseline/store.ts';
+import { PlimsollError } from '../../src/errors.ts';
+import type { EventContext } from '../../src/github/event.ts';
+import { type ResolvedPolicy, resolvePolicy } from '../../src/github/policy.ts';
+import { createRepository, type Repository, shallowClone } from './repository.ts';
+
+const config = (command: string, limit: string, more = ''): string => `deployment:
+  name: llm
+  command: [${command}]
+  url: http://127.0.0.1:8000
+${more}workload: { model: m }
+stages:
+  benchmark: { rate: 8/s }
+sla:
+  - { metric: ttft.p99, stage: benchmark, gold: "< ${limit}" }
+`;
+const pullRequest = (base: string, more: Partial<EventContext> = {}): EventContext => ({
+  kind: 'pull_request',
+  owner: 'octo',
+  repo: 'serving',
+  headSha: 'a'.repeat(40),
+  baseRef: 'main',
+  baseSha: base,
+  branch: null,
+  prNumber: 7,
+  isFork: false,
+  runId: 1,
+  attempt: 1,
+  runUrl: '',
+  serverUrl: '',
+  apiUrl: '',
+  ...more,
+});
+const resolve = (
+  clone: Repository,
+  event: EventContext,
+  more: { baseRef?: string; configPath?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<ResolvedPolicy> =>
+  resolvePolicy({
+    event,
+    cwd: clone.path,
+    configPath: 'plimsoll.yml',
+    baselines: 'baselines',
+    baseRef: '',
+    env: {},
+    signal: new AbortController().signal,
+    ...more,
+  });
+
+function change(
+  t: TestContext,
+  base: Record<string, string | null>,
+  head: Record<string, string | null>,
+): { origin: Repository; clone: Repository; baseSha: string } {
+  const origin = createRepository(t);
+  const baseSha = origin.commit(base);
+  origin.git('checkout', '-q', '-b', 'change');
+  origin.commit(head);
+  return { origin, baseSha, clone: shallowClone(t, origin, 'change') };
+}
+
+test('the deployment is the head’s, the rules are the base’s, and what the head would change is said', async (t) => {
+  const { clone, baseSha } = change(
+    t,
+    { 'plimsoll.yml': config('old', '500ms') },
+    { 'plimsoll.yml': config('new', '5s') },
+  );
+  const policy = await resolve(clone, pullRequest(baseSha));
+  assert.deepEqual(policy.config.deployment.command, ['new']);
+  assert.equal(policy.config.sla[0]!.gold.limit, 500);
+  assert.equal(policy.noPolicyAtBase, false);
+  assert.match(policy.policyChanges.join(), /500ms.*5s/);
+  assert.equal(policy.policySource, `plimsoll.yml at main (${baseSha.slice(0, 7)})`);
+  assert.ok(policy.baselines.kind === 'git' && policy.baselines.ref === baseSha);
+});
+
+test('the base is its tip, not what it was when the event was made', async (t) => {
+  const { origin, clone, baseSha } = change(
+    t,
+    { 'plimsoll.yml': config('old', '500ms') },
+    { 'plimsoll.yml': config('new', '5s') },
+  );
+  origin.git('checkout', '-q', 'main');
+  origin.commit({ 'plimsoll.yml': config('old', '400ms') });
+  assert.equal((await resolve(clone, pullRequest(baseSha))).config.sla[0]!.gold.limit, 400);
+});
+
+test('a base without configuration: the head’s rules, and it is said', async (t) => {
+  const { clone, baseSha } = change(t, { README: 'x' }, { 'plimsoll.yml': config('new', '5s') });
+  const policy = await resolve(clone, pullRequest(baseSha));
+  assert.equal(policy.noPolicyAtBase, true);
+  assert.equal(policy.config.sla[0]!.gold.limit, 5_000);
+  assert.match(policy.policySource, /pull request, since main .* has none/);
+  assert.equal(findBaseline(policy.baselines, 'llm', { gpu: 'x' }).kind, 'none');
+});
+
+test('baselines that the pull request adds are not those that it is compared with', async (t) => {
+  const { clone, baseSha } = change(t, { 'plimsoll.yml': config('old', '1s') }, { 'baselines/llm/x.json': 'forged' });
+  const policy = await resolve(clone, pullRequest(baseSha));
+  assert.equal(findBaseline(policy.baselines, 'llm', { gpu: 'x' }).kind, 'none');
+});
+
+test('a base that cannot be read makes the run invalid', async (t) => {
+  const { origin, clone } = change(t, { 'plimsoll.yml': config('old', '1s') }, { 'plimsoll.yml': config('new', '1s') });
+  rmSync(origin.path, { recursive: true });
+  await assert.rejects(
+    resolve(clone, pullRequest('f'.repeat(40))),
+    (error) => error instanceof PlimsollError && error.code === 'GIT_UNREACHABLE' && error.exitCode === 4,
+  );
+});
+
+test('rules that are broken at the base make the run invalid, naming the base', async (t) => {
+  const { clone, baseSha } = change(t, { 'plimsoll.yml': 'deployment: 3\n' }, { 'plimsoll.yml': config('new', '1s') });
+  await assert.rejects(
+    resolve(clone, pullRequest(baseSha)),
+    (error) => error instanceof PlimsollError && error.exitCode === 4 && /rules at main/.test(error.message),
+  );
+});
+
+test('a head whose configuration is broken or missing is the head’s wrong input', async (t) => {
+  const broken = change(t, { 'plimsoll.yml': config('old', '1s') }, { 'plimsoll.yml': 'deployment: 3\n' });
+  await assert.rejects(
+    resolve(broken.clone, pullRequest(broken.baseSha)),
+    (error) => error instanceof PlimsollError && error.code === 'CONFIG_INVALID',
+  );
+  const missing = change(t, { 'plimsoll.yml': config('old', '1s') }, { 'plimsoll.yml': null });
+  await assert.rejects(
+    resolve(missing.clone, pullRequest(missing.baseSha)),
+    (error) => error instanceof PlimsollError && error.code === 'CONFIG_NOT_FOUND',
+  );
+});
+
+test('variables that only the base’s deployment needs may be missing', async (t) => {
+  const { clone, baseSha } = change(
+    t,
+    { 'plimsoll.yml': config('old', '1s', `  env: { T: "\${OLD_TOKEN}" }\n`) },
+    { 'plimsoll.yml': config('new', '1s', `  env: { T: "\${NEW_TOKEN}" }\n`) },
+  );
+  const policy = await resolve(clone, pullRequest(baseSha), { env: { NEW_TOKEN: 's3cret' } });
+  assert.deepEqual(policy.config.deployment.env, { T: 's3cret' });
+  assert.ok(policy.config.secrets.includes('s3cret'));
+});
+
+test('without a base the checkout’s own rules and baselines count; base-ref names another', async (t) => {
+  const { clone } = change(t, { 'plimsoll.yml': config('old', '500ms') }, { 'plimsoll.yml': config('new', '5s') });
+  const push = pullRequest('', { kind: 'push', baseRef: null, baseSha: null, prNumber: null });
+  const own = await resolve(clone, push);
+  assert.equal(own.config.sla[0]!.gold.limit, 5_000);
+  assert.equal(own.baselines.kind, 'directory');
+  const other = await resolve(clone, push, { baseRef: 'main' });
+  assert.equal(other.config.sla[0]!.gold.limit, 500);
+});
+
+test('paths outside of the checkout are refused', async (t) => {
+  const { clone, baseSha } = change(t, { 'plimsoll.yml': config('old', '1s') }, {});
+  await assert.rejects(
+    resolvePolicy({
+      event: pullRequest(baseSha),
+      cwd: clone.path,
+      configPath: 'plimsoll.yml',
+      baselines: '../elsewhere',
+      baseRef: '',
+      env: {},
+      signal: new AbortController().signal,
+    }),
+    (error) => error instanceof PlimsollError && error.code === 'USAGE' && /elsewhere/.test(error.message),
+  );
+});
