@@ -1,0 +1,92 @@
+// Real inference: llama.cpp's server computes real tokens with continuous batching on a tiny random model. The
+// example's own plimsoll.yml, through the real CLI: baselines recorded, the same engine gated, then a real
+// slowdown (two slots instead of eight) caught. Needs `node scripts/engines/install.ts` first.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Verdict } from '../../src/judge/verdict.ts';
+import type { RunRecord } from '../../src/record/schema.ts';
+import { cli, root } from '../e2e/project.ts';
+
+const BASELINE_BOOTS = 3;
+const engines = join(root, '.cache', 'engines');
+const dir = mkdtempSync(join(tmpdir(), 'plimsoll-engines-'));
+const example = join(root, 'examples', 'llamacpp', 'plimsoll.yml');
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+async function plimsoll(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd: dir,
+    env: {
+      ...process.env,
+      MODEL: join(engines, 'tiny.gguf'),
+      PATH: `${join(engines, 'bin')}${delimiter}${process.env.PATH}`,
+      GITHUB_ACTIONS: '',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  return { code, output };
+}
+
+const verdictOf = (out: string): Verdict => JSON.parse(readFileSync(join(dir, out, 'verdict.json'), 'utf8')) as Verdict;
+const recordOf = (out: string): RunRecord => JSON.parse(readFileSync(join(dir, out, 'run.json'), 'utf8')) as RunRecord;
+
+test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all three stages each`, async () => {
+  for (let boot = 1; boot <= BASELINE_BOOTS; boot++) {
+    const end = await plimsoll(
+      'run',
+      '-c',
+      example,
+      '--mode',
+      'baseline',
+      '--out',
+      'record',
+      '--baselines',
+      'baselines',
+    );
+    assert.equal(end.code, 0, end.output);
+    const record = recordOf('record');
+    assert.deepEqual(
+      record.boots[0]!.stages.map((stage) => stage.stage),
+      ['benchmark', 'linear', 'step-surge'],
+    );
+    for (const stage of record.boots[0]!.stages) {
+      assert.deepEqual(stage.invalid, [], `${stage.stage} is valid`);
+      assert.equal(stage.stream.tokenSource, 'usage', 'the engine counts its own tokens');
+    }
+  }
+});
+
+test('the same engine does not fail the gate', async () => {
+  const end = await plimsoll('run', '-c', example, '--out', 'same', '--baselines', 'baselines');
+  assert.equal(end.code, 0, end.output);
+  const verdict = verdictOf('same');
+  assert.ok(verdict.outcome === 'pass' || verdict.outcome === 'warn', verdict.headline);
+  assert.ok(verdict.comparisons.length >= 8, 'the baseline is compared, not missing');
+  console.log(`same engine: ${verdict.outcome} — ${verdict.headline}`);
+});
+
+test('two slots instead of eight are caught as a regression, confirmed by at least two boots', async () => {
+  const slow = readFileSync(example, 'utf8').replace('--parallel, "8"', '--parallel, "2"');
+  assert.match(slow, /--parallel, "2"/);
+  writeFileSync(join(dir, 'slow.yml'), slow);
+  const end = await plimsoll('run', '-c', 'slow.yml', '--out', 'slow', '--baselines', 'baselines');
+  assert.equal(end.code, 1, end.output);
+  const verdict = verdictOf('slow');
+  assert.ok(
+    verdict.findings.some((finding) => finding.kind === 'regression'),
+    verdict.headline,
+  );
+  assert.ok(verdict.boots >= 2);
+  console.log(`smaller batch: ${verdict.outcome} — ${verdict.headline}`);
+});
