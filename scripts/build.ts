@@ -69,7 +69,9 @@ function licences(modules: ReadonlySet<string>): string {
       license?: string;
     };
     const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
-    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : '(the package ships no licence file)';
+    const text = file
+      ? readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim()
+      : '(the package ships no licence file)';
     return { heading: `${manifest.name} ${manifest.version} — ${manifest.license ?? 'licence not stated'}`, text };
   });
   entries.sort((a, b) => (a.heading < b.heading ? -1 : 1));

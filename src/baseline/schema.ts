@@ -21,6 +21,8 @@ export const storedBootSchema = z.object({
   at: z.string(),
   commit: z.string().nullable(),
   subject: factsSchema,
+  /** Who counted the tokens (usage, tokenizer, chunks): counts of different sources are never compared. */
+  tokenSource: z.string().nullable().default(null),
   metrics: z.record(z.string(), storedMetric),
 });
 export type StoredBoot = z.output<typeof storedBootSchema>;

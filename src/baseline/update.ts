@@ -243,6 +243,7 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
   at: boot.startedAt,
   commit: commitOf(record),
   subject: record.subject,
+  tokenSource: measured.stream.tokenSource,
   metrics: Object.fromEntries(
     Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds }]) => [
       metric,

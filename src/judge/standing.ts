@@ -135,6 +135,8 @@ function findHistory(stage: StageName, { record, lookup }: StandingInput): Found
   }
   const baseline = storedBoots(history, record.id);
   if (baseline.length === 0) return no('unbaselined', 'the newest segment of its history has no boot yet');
+  const sources = tokenSources(stage, history, record);
+  if (sources !== null) return no('incomparable', 'its tokens were counted by another source', [sources]);
   return { kind: 'yes', history, baseline };
 }
 
@@ -143,6 +145,17 @@ const storedBoots = (history: History, runId: string): readonly BootMetrics[] =>
   (history.segments.at(-1)?.boots ?? [])
     .filter((boot) => !boot.id.startsWith(`${runId}#`))
     .map((boot) => ({ name: boot.id, metrics: boot.metrics }));
+
+/** The engine's own usage and a count of chunks are different things: TPOT and throughput would not be comparable. */
+function tokenSources(stage: StageName, history: History, record: RunRecord): FactDifference | null {
+  const baseline = history.segments.at(-1)?.boots.at(-1)?.tokenSource ?? null;
+  const candidate =
+    candidateBoots(record)
+      .flatMap((boot) => boot.stages)
+      .find((measured) => measured.stage === stage)?.stream.tokenSource ?? null;
+  if (baseline === null || candidate === null || baseline === candidate) return null;
+  return { field: 'tokenSource', baseline, candidate };
+}
 
 export function fields(differences: readonly FactDifference[]): string {
   if (differences.length === 0) return 'its key';

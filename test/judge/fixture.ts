@@ -199,6 +199,7 @@ export function history(stage: StageName, boots: readonly Metrics[], options: Pa
           at: '2026-01-01T00:00:00Z',
           commit: null,
           subject: {},
+          tokenSource: 'usage',
           metrics: stored(metrics),
         })),
         histograms: {},

@@ -223,6 +223,18 @@ test('never green: a stage whose workload differs from the stored one, with the 
   assert.equal(standing(verdict, 'benchmark'), 'compared');
 });
 
+test('never green: tokens that another source counted', () => {
+  const input = healthy();
+  const boots = input.record.boots.map((boot) => ({
+    ...boot,
+    stages: boot.stages.map((stage) => ({ ...stage, stream: { ...stage.stream, tokenSource: 'chunks' } })),
+  }));
+  const verdict = judge({ ...input, record: { ...input.record, boots } });
+  assert.equal(verdict.outcome, 'warn');
+  assert.ok(STAGES.every((stage) => standing(verdict, stage) === 'incomparable'));
+  assert.deepEqual(verdict.stages[0]?.differences, [{ field: 'tokenSource', baseline: 'usage', candidate: 'chunks' }]);
+});
+
 test('never green: another environment', () => {
   const differences = [{ field: 'gpu', baseline: 'L4', candidate: 'A100' }];
   const verdict = judge({ ...healthy(), lookup: { kind: 'incomparable', path: 'b.json', differences } });
