@@ -33,6 +33,8 @@ export interface Project extends AsyncDisposable {
   path(...parts: string[]): string;
   write(name: string, content: string): void;
   config(overrides?: ConfigOverrides): void;
+  /** Further environment of every start from now on. */
+  readonly env: Record<string, string>;
   plimsoll(...args: string[]): Promise<Finished>;
   start(...args: string[]): Running;
 }
@@ -57,10 +59,12 @@ export async function makeProject(): Promise<Project> {
   const port = await freePort();
   const stateDir = join(dir, 'state');
   const running = new Set<ChildProcess>();
+  const env: Record<string, string> = {};
   const project: Project = {
     dir,
     port,
     stateDir,
+    env,
     path: (...parts) => join(dir, ...parts),
     write: (name, content) => writeFileSync(join(dir, name), content),
     config: (overrides = {}) => writeFileSync(join(dir, 'plimsoll.yml'), configText(port, overrides)),
@@ -68,7 +72,7 @@ export async function makeProject(): Promise<Project> {
     start(...args) {
       const child = spawn(process.execPath, [cli, ...args], {
         cwd: dir,
-        env: { ...process.env, PLIMSOLL_STATE_DIR: stateDir, NO_COLOR: '1', GITHUB_ACTIONS: '' },
+        env: { ...process.env, PLIMSOLL_STATE_DIR: stateDir, NO_COLOR: '1', GITHUB_ACTIONS: '', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       running.add(child);
