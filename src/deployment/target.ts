@@ -91,13 +91,23 @@ export function isLoopback(host: string): boolean {
   );
 }
 
+/** The proxies that this environment asks for; null = none, or the target is on loopback, which is never proxied. */
+export function proxiesFor(url: string, env: NodeJS.ProcessEnv): EnvHttpProxyAgent.Options | null {
+  const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
+  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
+  if ((httpProxy === '' && httpsProxy === '') || isLoopback(addressOf(url).host)) return null;
+  return { httpProxy, httpsProxy, noProxy: env.no_proxy ?? env.NO_PROXY ?? '' };
+}
+
+/** TLS options that trust the target's own authority beside the system's. */
+export const trustOf = (target: Target): { readonly ca?: string[] } =>
+  target.ca === undefined ? {} : { ca: [...rootCertificates, target.ca] };
+
 function createDispatcher(target: Target): Dispatcher {
-  const connect = target.ca === undefined ? {} : { ca: [...rootCertificates, target.ca] };
-  const viaProxy = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some(
-    (name) => (process.env[name] ?? '') !== '',
-  );
-  if (!viaProxy || isLoopback(addressOf(target.url).host)) return new Agent({ connect, connections: 4 });
-  return new EnvHttpProxyAgent({ connect, requestTls: connect, connections: 4 });
+  const connect = trustOf(target);
+  const proxies = proxiesFor(target.url, process.env);
+  if (proxies === null) return new Agent({ connect, connections: 4 });
+  return new EnvHttpProxyAgent({ ...proxies, connect, requestTls: connect, connections: 4 });
 }
 
 async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {

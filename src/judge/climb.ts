@@ -13,12 +13,18 @@ export interface ClimbInput {
   readonly overBudget: string | null;
   /** Why more boots make no sense at all, such as a deployment that died; null = they may. */
   readonly settled: string | null;
+  /** A confirmed regression fails the job, whatever else is still open. */
+  readonly failsOnRegression: boolean;
 }
 
-export function climb({ comparisons, decisions, look, overBudget, settled }: ClimbInput): Verdict['climb'] {
+export function climb(input: ClimbInput): Verdict['climb'] {
+  const { comparisons, decisions, look, overBudget, settled } = input;
   const stop = (reason: string): Verdict['climb'] => ({ again: false, reason });
   if (settled !== null) return stop(settled);
   const gates = comparisons.filter((one) => one.gate);
+  const confirmed = gates.find((one) => one.verdict === 'regressed');
+  if (confirmed && input.failsOnRegression)
+    return stop(`${nameOf(confirmed)} is confirmed as regressed; more boots would not change the outcome`);
   const open = gates.filter((one) => one.verdict === 'inconclusive' || one.verdict === 'suspected');
   if (open.length === 0) return stop(gates.length === 0 ? 'no gate is compared' : 'every gate is decided');
   const helped = open.find((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));

@@ -100,6 +100,7 @@ export function judge(input: JudgeInput): Verdict {
       look: look.look,
       overBudget: input.overBudget ?? null,
       settled: settled(record, failures),
+      failsOnRegression: policy.failOn.includes('regression'),
     }),
   };
 }

@@ -4,8 +4,8 @@
 
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { proxiesFor, trustOf } from '../deployment/target.ts';
 import type { Target } from './target.ts';
 
 export interface Connections {
@@ -32,31 +32,19 @@ export function openConnections(target: Target, env: NodeJS.ProcessEnv = process
     // As long as the server allows: at low rates 4 s (the default) means a handshake in every TTFT.
     keepAliveTimeout: 30_000,
     maxHeaderSize: 64 * 1024,
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      ...(target.ca === undefined ? {} : { ca: [...rootCertificates, target.ca] }),
-    },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...trustOf(target) },
   };
-  const url = new URL(target.url);
-  const proxied = { requestTls: options.connect };
-  const dispatcher = usesProxy(url, env)
-    ? new EnvHttpProxyAgent({ ...options, ...proxied })
-    : new Pool(url.origin, options);
+  const proxies = proxiesFor(target.url, env);
+  const dispatcher =
+    proxies === null
+      ? new Pool(new URL(target.url).origin, options)
+      : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect });
   return {
     dispatcher,
     readAt: () => readAtMs,
     isFresh: () => fresh,
     destroy: () => dispatcher.destroy(),
   };
-}
-
-/** Loopback is never proxied, whatever the environment says; NO_PROXY is EnvHttpProxyAgent's own business. */
-function usesProxy(url: URL, env: NodeJS.ProcessEnv): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  if (host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\./.test(host)) return false;
-  return [env.http_proxy, env.HTTP_PROXY, env.https_proxy, env.HTTPS_PROXY].some(
-    (value) => value !== undefined && value !== '',
-  );
 }
 
 // undici publishes `connected` right before it writes the request that waited, in the same turn. One subscription

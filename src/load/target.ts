@@ -1,12 +1,8 @@
 // Where requests go and with which headers, and how what comes back from there is made fit to be stored. Pure.
 
-export interface Target {
-  /** Base URL of the deployment; a path in it goes in front of the API's. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** PEM text of further authorities to trust. */
-  readonly ca?: string;
-}
+import type { Target } from '../deployment/target.ts';
+
+export type { Target } from '../deployment/target.ts';
 
 /** Origin and path of an API below a target's URL. */
 export function locate(target: Target, path: string): { origin: string; fullPath: string } {

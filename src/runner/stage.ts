@@ -4,6 +4,7 @@
 import type { History } from '../baseline/schema.ts';
 import type { Config, StageName } from '../config/schema.ts';
 import type { Deployment } from '../deployment/boot.ts';
+import type { Target } from '../deployment/target.ts';
 import { taintedRounds } from '../judge/taint.ts';
 import { runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
@@ -44,11 +45,7 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
     baseDir: context.workloadDir,
     stage: plan.stage,
   };
-  const target = {
-    url: deployment.url,
-    headers: deployment.headers,
-    ...(deployment.ca === undefined ? {} : { ca: deployment.ca }),
-  };
+  const target: Target = { url: deployment.url, headers: deployment.headers, ca: deployment.ca };
 
   const warm = await warmUp({ target, workload, ...WARM_UP, signal });
   if (warm.failed > 0)
@@ -82,7 +79,7 @@ async function load(
   plan: LoadPlan,
   measurer: Pick<Measurer, 'add' | 'shouldStop'>,
   workload: WorkloadRef,
-  target: { url: string; headers: Readonly<Record<string, string>>; ca?: string },
+  target: Target,
   context: StageContext,
 ): Promise<LoadEnd> {
   const { deployment, folder, monitor, progress, signal, boot } = context;

@@ -604,6 +604,25 @@ test('a gate that is still open after the last boot of the ladder asks for no mo
   assert.deepEqual(verdict.climb, { again: false, reason: 'all 3 boots of the ladder are taken' });
 });
 
+test('no further boot once a regression is confirmed: the job fails whatever the open gate turns out to be', () => {
+  const factor = (id: string): number => (id === 'tpot.p95' ? 1.3 : id === 'ttft.p95' ? 1.07 : 1);
+  const input = world({ seed: 'both', boots: 2, noise: { boot: 0.025, round: 0.01 }, factor });
+  const verdict = judge(input);
+  const gates = verdict.comparisons.filter((one) => one.gate);
+  assert.ok(
+    gates.some((one) => one.verdict === 'regressed'),
+    verdict.headline,
+  );
+  assert.ok(
+    gates.some((one) => one.verdict === 'inconclusive' || one.verdict === 'suspected'),
+    'another gate is open',
+  );
+  assert.equal(verdict.climb.again, false);
+  assert.match(verdict.climb.reason, /TPOT p95 in benchmark is confirmed as regressed/);
+  const tolerant = judge({ ...input, policy: policy({ failOn: ['breach'] }) });
+  assert.equal(tolerant.climb.again, true, 'where regressions do not fail the job the open gate is worth a boot');
+});
+
 test('no further boot: at the end of the ladder, over budget, when every gate is decided', () => {
   const slower = (id: string): number => (id === 'tpot.p95' ? 1.06 : 1);
   const noise = { boot: 0.02, round: 0.01 };
