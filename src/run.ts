@@ -3,12 +3,12 @@
 
 import { dirname, resolve } from 'node:path';
 import type { BaselineLookup } from './baseline/schema.ts';
-import { type BaselineSource, findBaseline } from './baseline/store.ts';
+import { type BaselineSource, findBaseline, formatBaseline } from './baseline/store.ts';
 import type { Config } from './config/schema.ts';
 import { runBuild } from './deployment/build.ts';
 import { acquireLocks, lockNames } from './deployment/lock.ts';
 import { type Swept, sweep } from './deployment/sweep.ts';
-import { PlimsollError } from './errors.ts';
+import { EXIT, PlimsollError } from './errors.ts';
 import { judge } from './judge/judge.ts';
 import type { Verdict } from './judge/verdict.ts';
 import { readEnvironment } from './monitor/environment.ts';
@@ -16,7 +16,7 @@ import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance } from './report/input.ts';
 import { measureBoot, spoiltByClient } from './runner/boot.ts';
-import { openRunFolder, type RunFolder } from './runner/folder.ts';
+import { openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
 import { historyOf, planStages } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
@@ -58,7 +58,6 @@ const MAX_DISCARDED = 2;
 export async function run(options: RunOptions): Promise<RunResult> {
   const { config, progress, signal } = options;
   refuseUnbuilt(config);
-  const startedMs = performance.now();
   const folder = openRunFolder(options.out);
   const label = `${config.deployment.name}${options.name === '' ? '' : ` (${options.name})`}`;
 
@@ -72,14 +71,16 @@ export async function run(options: RunOptions): Promise<RunResult> {
 
   const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
   const lookup = findBaseline(options.baselines, config.deployment.name, environment);
-  const plans = planStages(config, lookup);
+  const { plans, waiting } = planStages(config, lookup);
+  for (const stage of waiting)
+    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
   let record = beginRecord(options, environment, plans);
   const save = (next: RunRecord): RunRecord => {
     folder.write('record', encodeRecord(next));
     return next;
   };
   save(record);
-  writeContext(folder, options, lookup);
+  writeContext(folder, options, lookup, null);
 
   await runBuild(config.deployment, {
     cwd: options.cwd,
@@ -90,8 +91,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
     onProgress: (message) => progress.note(message),
   });
 
+  // What waits for others or builds is not the machine time that comparison.budget is about.
+  const startedMs = performance.now();
   let verdict: Verdict;
-  let notReady: PlimsollError | null = null;
   for (let index = 1; ; index++) {
     progress.section(`Boot ${index}: ${record.boots.length} of at most ${config.comparison.maxBoots} counted so far`);
     const { boot, subject, error } = await measureBoot({
@@ -108,8 +110,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
     });
     // The first boot that is not ready is the user's error; a later one is also news about the deployment.
     if (error !== null && record.boots.length === 0) throw error;
-    notReady = error;
-
     const full = overBudget(performance.now() - startedMs, index, config);
     const spoilt = spoiltByClient(boot);
     if (spoilt !== null && full === null && record.discarded.length < MAX_DISCARDED) {
@@ -126,6 +126,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       overBudget: full,
       provenance: options.provenance,
     });
+    writeContext(folder, options, lookup, full);
     if (boot.end !== 'complete' || signal.aborted || !verdict.climb.again || options.mode !== 'gate') break;
     progress.note(`another boot: ${verdict.climb.reason}`);
   }
@@ -134,8 +135,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   await folder.close();
   const provenance: Provenance = { ...options.provenance, plimsoll: VERSION };
   publishFiles(folder, { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance });
-  if (notReady !== null) throw notReady;
-  return { record, verdict, lookup, folder, provenance, exitCode: verdict.exitCode };
+  const exitCode = record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
+  return { record, verdict, lookup, folder, provenance, exitCode };
 }
 
 function refuseUnbuilt(config: Config): void {
@@ -159,13 +160,16 @@ function overBudget(spentMs: number, boots: number, config: Config): string | nu
 }
 
 /** What `plimsoll report` and `plimsoll judge` need to tell the same story again without this machine. */
-function writeContext(folder: RunFolder, options: RunOptions, lookup: BaselineLookup): void {
+function writeContext(folder: RunFolder, options: RunOptions, lookup: BaselineLookup, overBudget: string | null): void {
   const { sla, comparison, failOn, price, strict } = options.config;
-  folder.write(
-    'context',
-    `${JSON.stringify({ provenance: { ...options.provenance, plimsoll: VERSION }, policy: { sla, comparison, failOn, price, strict } }, null, 2)}\n`,
-  );
-  if (lookup.kind === 'found') folder.write('baseline', `${JSON.stringify(lookup.file, null, 1)}\n`);
+  const context: RunContext = {
+    provenance: { ...options.provenance, plimsoll: VERSION },
+    policy: { sla, comparison, failOn, price, strict },
+    lookup: lookup.kind === 'found' ? { kind: 'found', path: lookup.path } : lookup,
+    overBudget,
+  };
+  folder.write('context', `${JSON.stringify(context, null, 2)}\n`);
+  if (lookup.kind === 'found') folder.write('baseline', formatBaseline(lookup.file));
 }
 
 function describeSwept({ label, ownerPid, commands, found, left }: Swept): string {

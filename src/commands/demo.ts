@@ -9,7 +9,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
-import { type RunResult, run } from '../run.ts';
+import { configFolder, type RunResult, run } from '../run.ts';
 import { localProvenance, print, storeRun, terminalProgress } from './run.ts';
 
 /** How much slower the demo's decode step is. */
@@ -93,7 +93,7 @@ async function runOnce(
   const shown = 'examples/simulated/plimsoll.yml';
   return run({
     config,
-    cwd: packageRoot(),
+    cwd: configFolder(file),
     out,
     baselines: { kind: 'directory', path: baselines },
     mode,

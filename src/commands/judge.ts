@@ -1,6 +1,6 @@
 // `plimsoll judge` and `plimsoll report`: everything right of the RunRecord, from files, without a deployment.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
@@ -10,14 +10,15 @@ import { STAGES } from '../config/schema.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import { explain } from '../judge/explain.ts';
-import { type JudgeInput, judge, type Policy } from '../judge/judge.ts';
+import { type JudgeInput, judge } from '../judge/judge.ts';
 import type { Verdict } from '../judge/verdict.ts';
+import { resolveMetric } from '../metrics.ts';
 import { decodeRecord, mergeRecords } from '../record/codec.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { RunRecord } from '../record/schema.ts';
 import type { Provenance } from '../report/input.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import { RUN_FILES } from '../runner/folder.ts';
+import { RUN_FILES, type RunContext } from '../runner/folder.ts';
 import { publishFiles } from '../runner/publish.ts';
 import { VERSION } from '../version.ts';
 import { localProvenance } from './run.ts';
@@ -41,6 +42,7 @@ export const judgeCommand = (): Command =>
         expected: expectedStages(record),
       };
       if (flags.explain !== undefined) {
+        refuseUnknownMetric(flags.explain);
         process.stdout.write(`${explain(input, flags.explain)}\n`);
         return;
       }
@@ -55,15 +57,15 @@ export const reportCommand = (): Command =>
     .description('rebuild comment, summary, charts and HTML from the files of a run')
     .argument('<dir>', 'the --out folder of a run')
     .action((dir: string) => {
-      const record = readRecord(join(dir, RUN_FILES.record));
+      const record = readRecord(dir);
       const context = readContext(join(dir, RUN_FILES.context));
-      const baselinePath = join(dir, RUN_FILES.baseline);
-      const lookup = lookupIn(existsSync(baselinePath) ? baselinePath : undefined, record);
+      const lookup = lookupOf(context, dir);
       const verdict = judge({
         record,
         lookup,
         policy: context.policy,
         expected: expectedStages(record),
+        overBudget: context.overBudget,
         provenance: context.provenance,
       });
       const baseline = lookup.kind === 'found' ? lookup.file : null;
@@ -84,7 +86,19 @@ function printReport(record: RunRecord, verdict: Verdict, baseline: BaselineFile
   );
 }
 
-const readRecord = (path: string): RunRecord => decodeRecord(readInput(path), path);
+function refuseUnknownMetric(metricAtStage: string): void {
+  const [metric = ''] = metricAtStage.split('@');
+  if (resolveMetric(metric)) return;
+  throw new PlimsollError('USAGE', `--explain ${metricAtStage}: there is no metric "${metric}".`, {
+    hint: 'docs/glossary.md lists them; write metric@stage, such as ttft.p95@benchmark.',
+  });
+}
+
+/** A run.json, or the folder of a run that holds one. */
+function readRecord(path: string): RunRecord {
+  const file = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, RUN_FILES.record) : path;
+  return decodeRecord(readInput(file), file);
+}
 
 function readInput(path: string): string {
   try {
@@ -104,11 +118,18 @@ function lookupIn(path: string | undefined, record: RunRecord): BaselineLookup {
   return differences.length === 0 ? { kind: 'found', path, file } : { kind: 'incomparable', path, differences };
 }
 
+/** What the run was compared with, as it was told then; the file itself lies beside the record. */
+function lookupOf({ lookup }: RunContext, dir: string): BaselineLookup {
+  if (lookup.kind !== 'found') return lookup;
+  const beside = join(dir, RUN_FILES.baseline);
+  return { kind: 'found', path: lookup.path, file: parseBaseline(readInput(beside), beside) };
+}
+
 const expectedStages = (record: RunRecord) => STAGES.filter((stage) => record.workloads[stage] !== undefined);
 
-function readContext(path: string): { provenance: Provenance; policy: Policy } {
+function readContext(path: string): RunContext {
   try {
-    return JSON.parse(readInput(path)) as { provenance: Provenance; policy: Policy };
+    return JSON.parse(readInput(path)) as RunContext;
   } catch (error) {
     if (error instanceof PlimsollError) throw error;
     throw new PlimsollError('INPUT_INVALID', `${path} is damaged: ${(error as Error).message}`, {

@@ -27,11 +27,15 @@ export function climb(input: ClimbInput): Verdict['climb'] {
     return stop(`${nameOf(confirmed)} is confirmed as regressed; more boots would not change the outcome`);
   const open = gates.filter((one) => one.verdict === 'inconclusive' || one.verdict === 'suspected');
   if (open.length === 0) return stop(gates.length === 0 ? 'no gate is compared' : 'every gate is decided');
-  const helped = open.find((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));
+  const helps = open.filter((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));
+  const helped = helps.find((one) => one.verdict === 'suspected') ?? helps[0];
   if (helped === undefined) return stop(`another boot cannot settle ${nameOf(open[0]!)}: ${open[0]!.because}`);
   if (look.boot >= look.most)
     return stop(`${look.most === 1 ? 'the one boot' : `all ${look.most} boots`} of the ladder are taken`);
-  if (overBudget !== null) return stop(overBudget);
+  // The second boot of a suspicion is owed whatever it costs: without it no regression could ever fail the job, and
+  // a change that makes the boot slow would buy its own acquittal.
+  const owed = look.boot === 1 && helped.verdict === 'suspected';
+  if (overBudget !== null && !owed) return stop(overBudget);
   const state = helped.verdict === 'suspected' ? 'suspected' : 'undecided';
   return {
     again: true,

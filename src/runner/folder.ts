@@ -5,8 +5,11 @@
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { constants, createGzip, type Gzip } from 'node:zlib';
+import type { BaselineLookup } from '../baseline/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
+import type { Policy } from '../judge/judge.ts';
+import type { Provenance } from '../report/input.ts';
 
 export const RUN_FILES = {
   record: 'run.json',
@@ -20,6 +23,14 @@ export const RUN_FILES = {
   series: 'series.ndjson.gz',
   charts: 'charts',
 } as const;
+
+/** context.json: what a verdict was reached from beside the record and the baseline (which lies in baseline.json). */
+export interface RunContext {
+  readonly provenance: Provenance;
+  readonly policy: Policy;
+  readonly lookup: Exclude<BaselineLookup, { kind: 'found' }> | { readonly kind: 'found'; readonly path: string };
+  readonly overBudget: string | null;
+}
 
 export interface RunFolder {
   readonly path: string;

@@ -12,24 +12,41 @@ import { planStage } from '../stages/plan.ts';
 
 export type Plans = ReadonlyMap<StageName, LoadPlan>;
 
+export interface StagePlans {
+  readonly plans: Plans;
+  /** Stages that cannot run yet: their load is a share of a knee that nobody has measured here. */
+  readonly waiting: readonly StageName[];
+}
+
 /**
- * In the order of STAGES.
- * @throws PlimsollError CONFIG_INVALID where a share has no knee to refer to, or rounds are too small to be judged
+ * In the order of STAGES. A stage whose load is a share of the knee waits until this environment has a baseline with
+ * a knee, so that a new machine can record one with its other stages first.
+ * @throws PlimsollError CONFIG_INVALID where every stage would wait, or rounds are too small to be judged
  */
-export function planStages(config: Config, lookup: BaselineLookup): Plans {
+export function planStages(config: Config, lookup: BaselineLookup): StagePlans {
   const file = config.file ?? 'configuration';
   const kneeRate = lookup.kind === 'found' ? pinnedKnee(lookup.file) : null;
-  const rates = (rate: Rate): number => {
-    if ('perSecond' in rate) return rate.perSecond;
-    if (kneeRate !== null) return rate.shareOfKnee * kneeRate;
+  const plans = new Map<StageName, LoadPlan>();
+  const waiting: StageName[] = [];
+  for (const stage of STAGES.filter((one) => config.stages[one])) {
+    let needsKnee = false;
+    const plan = planStage(stage, config, (rate: Rate) => {
+      if ('perSecond' in rate) return rate.perSecond;
+      needsKnee ||= kneeRate === null;
+      return rate.shareOfKnee * (kneeRate ?? 1);
+    });
+    if (needsKnee) waiting.push(stage);
+    else plans.set(stage, plan);
+  }
+  if (plans.size === 0) {
     throw new PlimsollError(
       'CONFIG_INVALID',
-      `${file}: a load is given as ${rate.shareOfKnee * 100} % of the baseline's knee, but no stored baseline has a knee.`,
-      { hint: 'Give absolute rates ("8/s") until a baseline with a linear stage is recorded.' },
+      `${file}: every load is a share of the baseline's knee, but no stored baseline has a knee.`,
+      {
+        hint: 'Give the linear stage absolute rates ("2/s" to "40/s"); the knee comes from it.',
+      },
     );
-  };
-  const plans = new Map<StageName, LoadPlan>();
-  for (const stage of STAGES) if (config.stages[stage]) plans.set(stage, planStage(stage, config, rates));
+  }
   const benchmark = plans.get('benchmark');
   const thin = benchmark ? tooFewRequests(benchmark) : null;
   if (thin !== null) {
@@ -37,7 +54,7 @@ export function planStages(config: Config, lookup: BaselineLookup): Plans {
       hint: 'Raise stages.benchmark.duration or rate, or take fewer rounds.',
     });
   }
-  return plans;
+  return { plans, waiting };
 }
 
 /** The stored history of the workload that a stage runs; null = none to compare with. */

@@ -56,7 +56,12 @@ export function withBoot(record: RunRecord, boot: BootRecord, subject: Facts, ca
       : boot.end === 'not_ready'
         ? ({ status: 'incomplete', statusReason: `boot ${boot.index} never became ready` } as const)
         : ({ status: 'complete', statusReason: null } as const);
-  return { ...record, ...status, boots: [...record.boots, boot], subject: { ...record.subject, ...subject } };
+  return {
+    ...record,
+    ...status,
+    boots: [...record.boots, boot],
+    subject: { ...subject, commit: record.subject.commit ?? subject.commit ?? null },
+  };
 }
 
 /** The record without a boot that the client spoilt: kept by name, so that nobody wonders where it went. */

@@ -70,9 +70,10 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
   progress.note(`round ${spoilt.round + 1} is replaced: ${spoilt.reason}`);
   const extra = planExtraRound(plan);
   const second = await load(extra, measurer.extraRound(extra), workload, target, context);
-  return second.load.end === 'complete' && second.died === null
-    ? measurer.finish([first, second], { dropRound: spoilt.round })
-    : measured;
+  const gone = second.died ?? (second.load.end === 'dead' ? second.load.reason : null);
+  if (gone !== null) return { ...measured, status: 'aborted', reason: gone };
+  if (signal.aborted) return { ...measured, status: 'cancelled', reason: 'cancelled' };
+  return second.load.end === 'complete' ? measurer.finish([first, second], { dropRound: spoilt.round }) : measured;
 }
 
 async function load(

@@ -623,6 +623,25 @@ test('no further boot once a regression is confirmed: the job fails whatever the
   assert.equal(tolerant.climb.again, true, 'where regressions do not fail the job the open gate is worth a boot');
 });
 
+test('the budget never withholds the second boot that a suspicion needs, but every later one', () => {
+  const factor = (id: string): number => (id === 'tpot.p95' ? 1.3 : 1);
+  const overBudget = 'the budget of 45 min has no room for another boot';
+  const first = judge({ ...world({ seed: 'owed', boots: 1, factor }), overBudget });
+  assert.ok(
+    first.comparisons.some((one) => one.gate && one.verdict === 'suspected'),
+    first.headline,
+  );
+  assert.equal(first.climb.again, true);
+  const open = world({
+    seed: 'open',
+    boots: 2,
+    noise: { boot: 0.02, round: 0.01 },
+    factor: (id) => (id === 'tpot.p95' ? 1.06 : 1),
+  });
+  const second = judge({ ...open, overBudget });
+  assert.equal(second.climb.again, false);
+});
+
 test('no further boot: at the end of the ladder, over budget, when every gate is decided', () => {
   const slower = (id: string): number => (id === 'tpot.p95' ? 1.06 : 1);
   const noise = { boot: 0.02, round: 0.01 };
