@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { markdownTable } from 'markdown-table';
 import { parse } from 'yaml';
+import { initFiles } from '../src/config/templates.ts';
 import { writeFileAtomic } from '../src/files.ts';
 
 interface Described {
@@ -42,7 +43,18 @@ const tables = {
     PLAIN,
   ),
 };
-const after = Object.entries(tables).reduce((text, [name, table]) => between(text, name, table), before);
+/** What a reader sees first of a comment: up to the first chart. */
+const demoComment = readFileSync(new URL('docs/demo-comment.md', ROOT), 'utf8');
+/** The one that `plimsoll init` writes, without its comment. */
+const workflow = initFiles('vllm')
+  .find((file) => file.path.includes('workflows'))!
+  .content.replace(/^#.*\n/, '');
+const parts = {
+  ...tables,
+  workflow: `\n\`\`\`yaml\n${workflow}\`\`\`\n`,
+  'comment-example': demoComment.slice(0, demoComment.indexOf('```mermaid')).trim(),
+};
+const after = Object.entries(parts).reduce((text, [name, table]) => between(text, name, table), before);
 
 if (process.argv.includes('--check')) {
   if (after !== before) {

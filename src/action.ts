@@ -5,23 +5,32 @@ import { join } from 'node:path';
 import * as core from '@actions/core';
 import { addRunToStore } from './baseline/store.ts';
 import type { Config } from './config/schema.ts';
-import { lastLines } from './deployment/log.ts';
 import { maskSecrets } from './deployment/mask.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
 import { createApi } from './github/api.ts';
 import { publishComment } from './github/comment.ts';
 import { type EventContext, readEvent } from './github/event.ts';
+import { failureLog } from './github/failure-log.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
-import { announce, printInert, writeOutputs, writeSummary } from './github/outputs.ts';
+import {
+  announce,
+  inertLine,
+  printInert,
+  saveOwner,
+  withoutSecrets,
+  writeOutputs,
+  writeSummary,
+} from './github/outputs.ts';
 import { configFolder, resolvePolicy } from './github/policy.ts';
+import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { renderComment } from './report/comment.ts';
 import { renderFailure } from './report/failure.ts';
 import { renderSummary } from './report/summary.ts';
 import { renderTerminal } from './report/terminal.ts';
 import { type RunResult, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
-import { createLogProgress } from './runner/progress.ts';
+import { createLogProgress, type Progress } from './runner/progress.ts';
 
 /** All of publishing together; the verdict is in the log by then. */
 const PUBLISH_LIMIT_MS = 60_000;
@@ -61,7 +70,7 @@ async function main(known: Known): Promise<number> {
   known.event = event;
   refuseWhatMustNotRun(inputs, event);
   // Before anything is spawned: post cleans up by it, also where this process is killed.
-  core.saveState('owner', thisOwner().statePath);
+  saveOwner(thisOwner().statePath);
 
   const cwd = process.cwd();
   const policy = await resolvePolicy({
@@ -70,6 +79,7 @@ async function main(known: Known): Promise<number> {
     configPath: inputs.config,
     baselines: inputs.baselines,
     baseRef: inputs.baseRef,
+    token: inputs.token,
     env: process.env,
     signal: interrupted.signal,
   });
@@ -92,42 +102,22 @@ async function main(known: Known): Promise<number> {
       runUrl: event.runUrl,
       configPath: inputs.config,
     },
-    progress: createLogProgress((line) => process.stdout.write(`${line.replaceAll(/\r?\n/g, ' ')}\n`), 'github'),
+    progress: inert(createLogProgress((line) => process.stdout.write(`${line}\n`), 'github')),
     signal: interrupted.signal,
   });
   if (inputs.mode === 'baseline' && !interrupted.signal.aborted) storeRun(inputs, result);
-  await publish(inputs, event, result);
+  await publish({ inputs, event, config: policy.config }, result);
   return result.exitCode;
 }
 
-function refuseWhatMustNotRun(inputs: Inputs, event: EventContext): void {
-  if (event.kind === 'issue_comment') {
-    throw new PlimsollError(
-      'USAGE',
-      'The action does not run for issue_comment events: they run on the default branch, not on the pull request.',
-      {
-        hint: 'Use pull_request, push, workflow_dispatch, schedule or merge_group.',
-      },
-    );
-  }
-  if (event.isFork && !inputs.allowForks) {
-    throw new PlimsollError(
-      'FORK_REFUSED',
-      "This pull request comes from a fork, and a fork's code is not run on this runner.",
-      {
-        hint: 'Someone with write access can push the branch to this repository, or set `allow-forks: true` where the runner is disposable and holds no secrets.',
-      },
-    );
-  }
-  if (inputs.mode === 'baseline' && (event.baseRef !== null || inputs.baseRef !== '')) {
-    throw new PlimsollError(
-      'USAGE',
-      '`mode: baseline` records the branch that the job runs on; it takes no base, so it does not run in pull requests or the merge queue.',
-      {
-        hint: 'Run it for push, schedule or workflow_dispatch, without base-ref.',
-      },
-    );
-  }
+/** What it says quotes the deployment, which must not speak to the runner; the commands of the log stay commands. */
+function inert(log: Progress): Progress {
+  return {
+    ...log,
+    section: (title) => log.section(inertLine(title)),
+    note: (message) => log.note(inertLine(message)),
+    warn: (message) => log.warn(inertLine(message)),
+  };
 }
 
 function storeRun(inputs: Inputs, result: RunResult): void {
@@ -137,17 +127,23 @@ function storeRun(inputs: Inputs, result: RunResult): void {
   if (stored.path !== null) core.info(`baseline: ${stored.path} changed; commit it to keep it`);
 }
 
+/** The verdict is made; nothing here changes it. */
 async function publish(
-  inputs: Inputs,
-  event: EventContext,
+  known: Required<Known>,
   { record, verdict, lookup, provenance, folder }: RunResult,
 ): Promise<void> {
-  const report = { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance };
-  printInert(renderTerminal(report, { color: true, width: 120 }));
-  announce(verdict);
-  const comment = renderComment(report, { charts: inputs.charts });
-  folder.write('comment', comment);
-  const commentUrl = await show(inputs, event, comment, renderSummary(report));
+  let commentUrl: string | null = null;
+  try {
+    const report = { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance };
+    printInert(renderTerminal(report, { color: true, width: 120 }));
+    announce(verdict);
+    const { charts } = known.inputs;
+    const comment = withoutSecrets(renderComment(report, { charts }), known.config.secrets);
+    commentUrl = await show(known, comment, renderSummary(report));
+    folder.write('comment', comment);
+  } catch (error) {
+    core.warning(`Could not publish the report: ${(error as Error).message}`, { title: 'Plimsoll' });
+  }
   writeOutputs({
     verdict: verdict.outcome,
     'load-line': verdict.loadLine?.rate ?? null,
@@ -158,28 +154,32 @@ async function publish(
   });
 }
 
-/** Summary and comment; a cancelled job has seconds left and leaves the pull request to the job that replaced it. */
-async function show(inputs: Inputs, event: EventContext, comment: string, summary: string): Promise<string | null> {
-  const warnings = inputs.summary ? [...(await writeSummary(summary))] : [];
+/** Summary and comment, never an error; a cancelled job has seconds left and leaves the pull request to the job that replaced it. */
+async function show(
+  { inputs, event, config }: Known & { readonly inputs: Inputs; readonly event: EventContext },
+  comment: string,
+  summary: string,
+): Promise<string | null> {
+  const secrets = config?.secrets ?? [];
+  const warnings = inputs.summary ? [...(await writeSummary(withoutSecrets(summary, secrets)))] : [];
   let url: string | null = null;
-  const onPullRequest = event.kind === 'pull_request' || event.kind === 'pull_request_target';
-  if (inputs.comment && onPullRequest && event.prNumber !== null && !interrupted.signal.aborted) {
+  if (inputs.comment && event.kind === 'pull_request' && event.prNumber !== null && !interrupted.signal.aborted) {
     if (inputs.token === '') warnings.push('No comment was written: the input github-token is empty.');
     else {
-      const api = createApi({
-        token: inputs.token,
-        baseUrl: event.apiUrl,
-        signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(PUBLISH_LIMIT_MS)]),
-      });
-      const marker = { config: inputs.config, name: inputs.name, run: event.runId, attempt: event.attempt };
-      const published = await publishComment(
-        api,
-        { owner: event.owner, repo: event.repo, prNumber: event.prNumber },
-        marker,
-        comment,
-      );
-      url = published.url;
-      warnings.push(...published.warnings);
+      try {
+        const api = createApi({
+          token: inputs.token,
+          baseUrl: event.apiUrl,
+          signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(PUBLISH_LIMIT_MS)]),
+        });
+        const target = { owner: event.owner, repo: event.repo, prNumber: event.prNumber };
+        const marker = { config: inputs.config, name: inputs.name, run: event.runId, attempt: event.attempt };
+        const published = await publishComment(api, target, marker, withoutSecrets(comment, secrets));
+        url = published.url;
+        warnings.push(...published.warnings);
+      } catch (error) {
+        warnings.push(`No comment was written: ${(error as Error).message}`); // no such proxy, no such API
+      }
     }
   }
   for (const warning of warnings) core.warning(warning, { title: 'Plimsoll' });
@@ -187,7 +187,8 @@ async function show(inputs: Inputs, event: EventContext, comment: string, summar
 }
 
 /** A run that could not be made: said everywhere that a verdict would be. */
-async function fail(error: unknown, { inputs, event, config }: Known): Promise<number> {
+async function fail(error: unknown, known: Known): Promise<number> {
+  const { inputs, event, config } = known;
   const failure =
     error instanceof PlimsollError
       ? error
@@ -206,12 +207,9 @@ async function fail(error: unknown, { inputs, event, config }: Known): Promise<n
     hint: failure.hint,
     deployment: config?.deployment.name ?? inputs?.config ?? 'deployment',
     configPath: inputs?.config ?? 'plimsoll.yml',
-    logTail:
-      failure.exitCode === EXIT.notReady && inputs
-        ? maskSecrets(lastLines(join(inputs.out, 'deployment-1.log'), 60).join('\n'), secrets)
-        : undefined,
+    logTail: inputs && failureLog(failure, inputs.out, secrets),
   });
-  const commentUrl = inputs && event ? await show(inputs, event, rendered, rendered) : null;
+  const commentUrl = inputs && event ? await show({ ...known, inputs, event }, rendered, rendered) : null;
   writeOutputs({
     verdict: failure.exitCode === EXIT.invalid ? 'invalid' : 'error',
     'load-line': null,

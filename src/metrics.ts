@@ -42,6 +42,8 @@ export interface MetricDefinition {
   readonly priorSd: Readonly<Record<string, number>> | number;
   /** Changes below this many units are within what the client itself can distort; floors the minimum effect. */
   readonly resolution?: number;
+  /** How the rounds of a boot become its one number (stats/summary.ts); robust where absent. */
+  readonly summary?: 'mean';
 }
 
 /** A metric with its statistic chosen: what records, rules and comparisons are keyed by. */
@@ -57,6 +59,7 @@ export interface ResolvedMetric {
   readonly equivalenceMargin: number;
   readonly priorSd: number;
   readonly resolution: number;
+  readonly summary: 'robust' | 'mean';
 }
 
 const LATENCY_STATISTICS = ['mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
@@ -153,6 +156,7 @@ export const METRICS: readonly MetricDefinition[] = [
     minimumEffect: 0.002,
     equivalenceMargin: 0.005,
     priorSd: 0.001,
+    summary: 'mean',
   },
   {
     id: 'output.tokens',
@@ -162,6 +166,18 @@ export const METRICS: readonly MetricDefinition[] = [
     scale: 'info',
     statistics: ['mean'],
     formula: 'output tokens per successful request; a validity gate, not a result',
+    minimumEffect: 0,
+    equivalenceMargin: 0,
+    priorSd: 0,
+  },
+  {
+    id: 'output.share',
+    label: 'Output share',
+    unit: 'share',
+    better: 'neither',
+    scale: 'info',
+    statistics: [],
+    formula: 'output tokens ÷ tokens asked for (max_tokens), over successful requests; a validity gate, not a result',
     minimumEffect: 0,
     equivalenceMargin: 0,
     priorSd: 0,
@@ -326,5 +342,6 @@ function resolved(base: MetricDefinition, statistic: string | null): ResolvedMet
     equivalenceMargin: base.equivalenceMargin,
     priorSd: forStatistic(base.priorSd, statistic),
     resolution: base.resolution ?? 0,
+    summary: base.summary ?? 'robust',
   };
 }

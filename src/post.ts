@@ -3,6 +3,7 @@
 
 import * as core from '@actions/core';
 import { cleanUpOwner } from './deployment/sweep.ts';
+import { inertLine } from './github/outputs.ts';
 
 const owner = core.getState('owner');
 if (owner !== '') {
@@ -10,7 +11,9 @@ if (owner !== '') {
     const swept = await cleanUpOwner(owner);
     if (swept && swept.found > 0)
       core.info(
-        `ended what the main step left behind: ${swept.commands.join('; ')} (${swept.found} processes${swept.forced ? ', some by SIGKILL' : ''})`,
+        inertLine(
+          `ended what the main step left behind: ${swept.commands.join('; ')} (${swept.found} processes${swept.forced ? ', some by SIGKILL' : ''})`,
+        ),
       );
     for (const { pid, command } of swept?.left ?? [])
       core.warning(`process ${pid} would not end: ${command}`, { title: 'Plimsoll' });

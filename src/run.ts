@@ -8,7 +8,7 @@ import type { Config } from './config/schema.ts';
 import { runBuild } from './deployment/build.ts';
 import { acquireLocks, lockNames } from './deployment/lock.ts';
 import { type Swept, sweep } from './deployment/sweep.ts';
-import { EXIT, PlimsollError } from './errors.ts';
+import { EXIT } from './errors.ts';
 import { judge } from './judge/judge.ts';
 import type { Verdict } from './judge/verdict.ts';
 import { readEnvironment } from './monitor/environment.ts';
@@ -16,7 +16,7 @@ import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance } from './report/input.ts';
 import { measureBoot, spoiltByClient } from './runner/boot.ts';
-import { openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
+import { checkRunFolder, folderLock, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
 import { historyOf, planStages } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
@@ -57,17 +57,19 @@ const MAX_DISCARDED = 2;
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { config, progress, signal } = options;
-  refuseUnbuilt(config);
-  const folder = openRunFolder(options.out);
+  checkRunFolder(options.out);
   const label = `${config.deployment.name}${options.name === '' ? '' : ` (${options.name})`}`;
 
   for (const swept of await sweep()) progress.warn(describeSwept(swept));
-  await using _locks = await acquireLocks(await lockNames(config.deployment), {
+  // The folder too: a second run must not clear the files of one that is still writing them.
+  const locks = [...(await lockNames(config.deployment)), folderLock(options.out)];
+  await using _locks = await acquireLocks(locks, {
     label,
     waitMs: config.lock.wait,
     onWait: (message) => progress.note(message),
     signal,
   });
+  const folder = openRunFolder(options.out);
 
   const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
   const lookup = findBaseline(options.baselines, config.deployment.name, environment);
@@ -127,28 +129,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
       provenance: options.provenance,
     });
     writeContext(folder, options, lookup, full);
-    if (boot.end !== 'complete' || signal.aborted || !verdict.climb.again || options.mode !== 'gate') break;
+    // A death past the knee is part of the curve: the gates that are open are still worth their boot.
+    const over = boot.end === 'cancelled' || boot.end === 'not_ready' || signal.aborted;
+    if (over || !verdict.climb.again || options.mode !== 'gate') break;
     progress.note(`another boot: ${verdict.climb.reason}`);
   }
 
-  progress.end();
-  await folder.close();
   const provenance: Provenance = { ...options.provenance, plimsoll: VERSION };
   publishFiles(folder, { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance });
+  await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
+  progress.end();
   const exitCode = record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
   return { record, verdict, lookup, folder, provenance, exitCode };
-}
-
-function refuseUnbuilt(config: Config): void {
-  if (config.comparison.against === 'interleaved' || config.comparison.onMissingBaseline === 'interleaved') {
-    throw new PlimsollError(
-      'CONFIG_INVALID',
-      `${config.file ?? 'configuration'}: interleaved comparison is not available in this version.`,
-      {
-        hint: 'Use "against: stored" with a recorded baseline.',
-      },
-    );
-  }
 }
 
 /** Why no further boot fits into comparison.budget; null = one fits. */

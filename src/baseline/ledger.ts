@@ -3,36 +3,68 @@
 
 import { mean } from 'simple-statistics';
 import { resolveMetric } from '../metrics.ts';
-import { summariseRounds, toScale } from '../stats/summary.ts';
-import type { History, StoredBoot } from './schema.ts';
+import { dependsOnSlo, sameSlo } from '../record/keys.ts';
+import { addSpread, type Spread, summariseBoot } from '../stats/summary.ts';
+import type { History, LedgerEntry, StoredBoot } from './schema.ts';
 
 /**
  * Takes a boot out of a segment whose other boots are `rest`, without loss: the sum of squares of n + 1 values is
  * that of n of them plus (x − mean of the n)² · n/(n + 1) (Welford 1962, run backwards), with one degree of freedom.
- * A metric that is censored or missing, in this boot or in all others, teaches nothing and is left out; so is one
- * with another number of rounds than its entry, because its summaries scatter differently.
+ * A metric that is censored or missing, in this boot or in all others, teaches nothing and is left out.
  */
-export function foldBoot(ledger: History['ledger'], boot: StoredBoot, rest: readonly StoredBoot[]): History['ledger'] {
+export function foldBoot(
+  ledger: History['ledger'],
+  segment: string,
+  boot: StoredBoot,
+  rest: readonly StoredBoot[],
+): History['ledger'] {
   const folded = { ...ledger };
   for (const [id, { rounds }] of Object.entries(boot.metrics)) {
     const x = bootValue(boot, id);
-    const others = rest
-      .filter((other) => other.metrics[id]?.rounds.length === rounds.length)
+    const others = alike(rest, boot, id)
       .map((other) => bootValue(other, id))
       .filter((value) => value !== null);
-    const entry = folded[id] ?? { rounds: rounds.length, ss: 0, df: 0 };
-    if (x === null || others.length === 0 || entry.rounds !== rounds.length) continue;
+    if (x === null || others.length === 0) continue;
     const n = others.length;
-    folded[id] = { rounds: entry.rounds, ss: entry.ss + (x - mean(others)) ** 2 * (n / (n + 1)), df: entry.df + 1 };
+    const learnt = { ss: (x - mean(others)) ** 2 * (n / (n + 1)), df: 1 };
+    folded[id] = withSpread(folded[id] ?? [], { kind: 'boots', segment, rounds: rounds.length }, learnt);
   }
   return folded;
 }
+
+/** Kinds of entries that say how much single boots differ. */
+const OF_BOOTS: ReadonlySet<string> = new Set(['boots', 'aa']);
+
+/** What the entries of one metric know of boots with so many rounds; null = with any. */
+export const spreadOfEntries = (entries: readonly LedgerEntry[] | undefined, rounds: number | null): Spread =>
+  (entries ?? [])
+    .filter((entry) => OF_BOOTS.has(entry.kind) && (rounds === null || entry.rounds === rounds))
+    .reduce<Spread>(addSpread, { ss: 0, df: 0 });
+
+/** Of these, the boots whose value means and scatters the same as that of `like`: as many rounds, for goodput the same SLO. */
+export const alike = (boots: readonly StoredBoot[], like: StoredBoot, id: string): StoredBoot[] =>
+  boots.filter(
+    (boot) =>
+      boot.metrics[id]?.rounds.length === like.metrics[id]?.rounds.length &&
+      (!dependsOnSlo(id) || sameSlo(boot.slo, like.slo)),
+  );
 
 /** A stored boot's one number for a metric, on the scale of comparison; null where it is censored, missing or not compared. */
 export function bootValue(boot: StoredBoot, id: string): number | null {
   const metric = resolveMetric(id);
   const stored = boot.metrics[id];
-  if (!metric || metric.scale === 'info' || !stored || stored.bound !== 'exact') return null;
-  const rounds = stored.rounds.length > 0 ? stored.rounds : [stored.value];
-  return summariseRounds(rounds.map((round) => toScale(metric, round)));
+  if (!metric || metric.scale === 'info' || !stored) return null;
+  const summary = summariseBoot(metric, stored);
+  return summary?.bound === 'exact' ? summary.summary : null;
+}
+
+function withSpread(
+  entries: readonly LedgerEntry[],
+  of: Pick<LedgerEntry, 'kind' | 'segment' | 'rounds'>,
+  learnt: Spread,
+): LedgerEntry[] {
+  const isIt = (entry: LedgerEntry): boolean =>
+    entry.kind === of.kind && entry.segment === of.segment && entry.rounds === of.rounds;
+  if (!entries.some(isIt)) return [...entries, { ...of, ...learnt }];
+  return entries.map((entry) => (isIt(entry) ? { ...entry, ...addSpread(entry, learnt) } : entry));
 }

@@ -7,7 +7,7 @@ import { PlimsollError } from '../errors.ts';
 import { resolveMetric } from '../metrics.ts';
 import { fromScale } from '../stats/summary.ts';
 import { parseBaseline } from './codec.ts';
-import { bootValue } from './ledger.ts';
+import { bootValue, spreadOfEntries } from './ledger.ts';
 import type { BaselineFile, History } from './schema.ts';
 
 export interface BaselineDescription {
@@ -57,7 +57,7 @@ export const describeBaseline = (file: BaselineFile): BaselineDescription => ({
           reason,
           boots: boots.length,
         })),
-        ledgerDf: Object.values(history.ledger).reduce((most, { df }) => Math.max(most, df), 0),
+        ledgerDf: Math.max(0, ...Object.values(history.ledger).map((entries) => spreadOfEntries(entries, null).df)),
         metrics: describeMetrics(history),
       },
     ];

@@ -1,21 +1,24 @@
 // The stored history of one deployment in one environment: baselines/<deployment>/<environment>.json.
-// Settled for good: what users stored must stay readable. See docs/architecture.md, "The baseline store".
+// Settled for good: what users stored must stay readable, and what a later version adds (a field, a stage, a kind of
+// ledger entry) passes through this one unharmed. See docs/architecture.md, "The baseline store".
 
 import { z } from 'zod';
-import { STAGES } from '../config/schema.ts';
-import { type FactDifference, factsSchema } from '../record/schema.ts';
+import { type FactDifference, factsSchema, sloSchema } from '../record/schema.ts';
 
 export const BASELINE_VERSION = 1;
 
 const finite = z.number();
+const bound = z.enum(['exact', 'above', 'below']);
 /** One boot's value of one metric. */
-const storedMetric = z.object({
+const storedMetric = z.looseObject({
   value: finite.nullable(),
-  bound: z.enum(['exact', 'above', 'below']),
+  bound,
   n: finite,
   rounds: z.array(finite.nullable()),
+  /** Absent = all exact. */
+  roundBounds: z.array(bound).optional(),
 });
-export const storedBootSchema = z.object({
+export const storedBootSchema = z.looseObject({
   /** `<run id>#<boot index>`: adding the same boot twice is refused. */
   id: z.string(),
   at: z.string(),
@@ -23,12 +26,14 @@ export const storedBootSchema = z.object({
   subject: factsSchema,
   /** Who counted the tokens (usage, tokenizer, chunks): counts of different sources are never compared. */
   tokenSource: z.string().nullable().default(null),
+  /** What goodput was counted by; null = not known. Goodput of different SLOs is never compared. */
+  slo: sloSchema,
   metrics: z.record(z.string(), storedMetric),
 });
 export type StoredBoot = z.output<typeof storedBootSchema>;
 
 /** A level of performance that was accepted: boots of one segment share a mean, older ones lend their variance. */
-export const segmentSchema = z.object({
+export const segmentSchema = z.looseObject({
   id: z.string(),
   since: z.string(),
   commit: z.string().nullable(),
@@ -46,45 +51,55 @@ export const segmentSchema = z.object({
 });
 export type Segment = z.output<typeof segmentSchema>;
 
-/** Variance learnt from boots that are no longer listed: pruned ones and A/A boots. Sum of squares and its df. */
-export const ledgerEntrySchema = z.object({
+/** Variance learnt from boots that are no longer listed: a sum of squares and its degrees of freedom. */
+export const ledgerEntrySchema = z.looseObject({
+  /** `boots`: pruned ones; `aa`: boots of one and the same deployment, beside a history; `pairs`: differences of two. */
+  kind: z.string(),
+  /** The segment whose boots they were; null = of none, or not known. */
+  segment: z.string().nullable(),
   rounds: z.number().int().nonnegative(),
   ss: finite.nonnegative(),
   df: finite.nonnegative(),
 });
 export type LedgerEntry = z.output<typeof ledgerEntrySchema>;
 
+/** Until entries had kinds there was one a metric, of pruned boots. */
+function asEntries(value: unknown): unknown {
+  const isOne = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isOne ? [{ kind: 'boots', segment: null, ...value }] : value;
+}
+
 /** What stays of a boot that was pruned: enough to see trends and change points, and to refuse it a second time. */
-export const trailEntrySchema = z.object({
+export const trailEntrySchema = z.looseObject({
   id: z.string(),
   at: z.string(),
   commit: z.string().nullable(),
   segment: z.string(),
-  /** Boot values of the compared metrics, in the metric's unit; censored ones are left out. */
+  /** Boots' numbers of the compared metrics as the judge summarises rounds, in the metric's unit; without censored ones. */
   values: z.record(z.string(), finite),
 });
 export type TrailEntry = z.output<typeof trailEntrySchema>;
-export const historySchema = z.object({
+export const historySchema = z.looseObject({
   /** Comparability key of the stage's workload, and the facts behind it. */
   key: z.string(),
   workload: factsSchema,
   segments: z.array(segmentSchema),
   /** By metric id with statistic. Values in log units or the metric's unit, as the metric is compared. */
-  ledger: z.record(z.string(), ledgerEntrySchema),
+  ledger: z.record(z.string(), z.preprocess(asEntries, z.array(ledgerEntrySchema))),
   /** Pruned boots, oldest first. */
   trail: z.array(trailEntrySchema).optional(),
 });
 export type History = z.output<typeof historySchema>;
 
-export const baselineFileSchema = z.object({
+export const baselineFileSchema = z.looseObject({
   schema: z.literal('plimsoll/baseline'),
   version: z.literal(BASELINE_VERSION),
   deployment: z.string(),
   environment: factsSchema,
   /** How many boots of the newest segment are kept. */
   keep: z.number().int().positive(),
-  /** Newest workload last; older ones stay so that going back to an old stage finds its history. */
-  stages: z.partialRecord(z.enum(STAGES), z.array(historySchema)),
+  /** By name of the stage. Newest workload last; older ones stay so that going back to an old stage finds its history. */
+  stages: z.record(z.string(), z.array(historySchema)),
 });
 export type BaselineFile = z.output<typeof baselineFileSchema>;
 

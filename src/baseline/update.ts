@@ -7,7 +7,8 @@ import { resolveMetric } from '../metrics.ts';
 import { compareFacts } from '../record/keys.ts';
 import { type BootRecord, type FactDifference, type Facts, factsSchema, type RunRecord } from '../record/schema.ts';
 import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
-import { foldBoot } from './ledger.ts';
+import { fromScale } from '../stats/summary.ts';
+import { bootValue, foldBoot } from './ledger.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
 
 /** Boots of the newest segment that are kept, where neither the file nor the caller says otherwise. */
@@ -54,6 +55,7 @@ export function addRun(file: BaselineFile | null, record: RunRecord, options: Ad
 export function prune(file: BaselineFile, keep: number): BaselineFile {
   const draft = structuredClone(file);
   draft.keep = keep;
+  // A stage of a later version keeps its boots: whoever does not know its metrics cannot keep their variance.
   for (const stage of STAGES) {
     const histories = draft.stages[stage];
     if (!histories) continue;
@@ -77,8 +79,8 @@ export function promote(from: BaselineFile, to: BaselineFile | null, reason: str
   if (to === null) return structuredClone(from);
   refuseForeign(to, from);
   const draft = structuredClone(to);
-  for (const stage of STAGES) {
-    for (const source of from.stages[stage] ?? []) {
+  for (const [stage, sources] of Object.entries(from.stages)) {
+    for (const source of sources) {
       const newest = source.segments.at(-1);
       if (!newest) continue;
       const histories = draft.stages[stage] ?? [];
@@ -154,7 +156,9 @@ function addBoot(
     const { stage } = measured;
     const workload = record.workloads[stage];
     const problem =
-      whyNot(measured, workload !== undefined) ?? (knows(draft, stage, id) ? 'this boot was added before' : null);
+      whyNot(measured, workload !== undefined) ??
+      (knows(draft, stage, id) ? 'this boot was added before' : null) ??
+      otherSource(currentSegment(draft, record, stage, options), measured);
     if (problem !== null || !workload) {
       refused.push(`${id} ${stage}: ${problem}`);
       continue;
@@ -181,6 +185,27 @@ function whyNot(measured: Measured, hasWorkload: boolean): string | null {
   return hasWorkload ? null : 'the record does not say what its workload was';
 }
 
+/** Counts of different sources are never compared, so that one level cannot hold both. */
+function otherSource(segment: Segment | undefined, measured: Measured): string | null {
+  const here = measured.stream.tokenSource;
+  const there = segment?.boots.findLast((boot) => boot.tokenSource !== null)?.tokenSource ?? null;
+  if (here === null || there === null || here === there) return null;
+  return `its tokens were counted by ${here}, those of the stored boots by ${there}: begin a new segment (--new-segment)`;
+}
+
+/** The segment that a boot of this run joins; undefined = one that is still to be made. */
+function currentSegment(
+  file: BaselineFile,
+  record: RunRecord,
+  stage: StageName,
+  { newSegment }: AddOptions,
+): Segment | undefined {
+  const key = record.workloads[stage]?.key;
+  const newest = file.stages[stage]?.find((history) => history.key === key)?.segments.at(-1);
+  // One run begins the segments of all its stages, so its id names them all.
+  return newSegment && newest?.id !== record.id ? undefined : newest;
+}
+
 const knows = (file: BaselineFile, stage: StageName, id: string): boolean =>
   (file.stages[stage] ?? []).some(
     (history) =>
@@ -198,6 +223,7 @@ function addStage(
   options: AddOptions,
 ): void {
   const pinned = pinnedKnee(draft);
+  let segment = currentSegment(draft, record, measured.stage, options);
   const histories = draft.stages[measured.stage] ?? [];
   draft.stages[measured.stage] = histories;
   const position = histories.findIndex((history) => history.key === workload.key);
@@ -208,10 +234,8 @@ function addStage(
   const first = histories.length === 0 ? 'first baseline' : 'the workload of this stage changed';
   histories.push(history);
 
-  let segment = history.segments.at(-1);
-  if (!segment || (options.newSegment && segment.id !== record.id)) {
+  if (!segment) {
     segment = {
-      // One run begins the segments of all its stages, so its id names them all.
       id: record.id,
       since: boot.startedAt,
       commit: commitOf(record),
@@ -242,12 +266,13 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
   id,
   at: boot.startedAt,
   commit: commitOf(record),
-  subject: record.subject,
+  subject: { ...record.subject, ...boot.subject, commit: commitOf(record) },
   tokenSource: measured.stream.tokenSource,
+  slo: record.slo,
   metrics: Object.fromEntries(
-    Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds }]) => [
+    Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds, roundBounds }]) => [
       metric,
-      { value: tidy(value), bound, n, rounds: rounds.map(tidy) },
+      { value: tidy(value), bound, n, rounds: rounds.map(tidy), ...(roundBounds && { roundBounds }) },
     ]),
   ),
 });
@@ -286,7 +311,7 @@ function mergeTwo(stored: string, fresh: string): string {
 function emptySegment(history: History, segment: Segment, keep: number): void {
   while (segment.boots.length > keep) {
     const oldest = segment.boots.shift()!;
-    history.ledger = foldBoot(history.ledger, oldest, segment.boots);
+    history.ledger = foldBoot(history.ledger, segment.id, oldest, segment.boots);
     const entry = {
       id: oldest.id,
       at: oldest.at,
@@ -301,9 +326,9 @@ function emptySegment(history: History, segment: Segment, keep: number): void {
 
 const valuesOf = (boot: StoredBoot): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(boot.metrics).flatMap(([id, { value, bound }]) => {
-      const scale = resolveMetric(id)?.scale;
-      return value !== null && bound === 'exact' && (scale === 'log' || scale === 'difference') ? [[id, value]] : [];
+    Object.keys(boot.metrics).flatMap((id) => {
+      const [metric, value] = [resolveMetric(id), bootValue(boot, id)];
+      return metric && value !== null ? [[id, tidy(fromScale(metric, value))!]] : [];
     }),
   );
 

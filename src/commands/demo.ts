@@ -108,14 +108,24 @@ async function runOnce(
 function onFreePort(config: Config, port: number, slowdown: number): Config {
   const url = new URL(config.deployment.url);
   url.port = String(port);
-  const entry = process.argv[1] ?? fileURLToPath(import.meta.url);
-  const [, , ...simArguments] = config.deployment.command ?? [];
-  const flags = simArguments
-    .slice(1)
-    .map((argument, index, all) => (all[index - 1] === '--port' ? String(port) : argument));
-  const command = [process.execPath, resolve(entry), 'sim', ...flags];
-  if (slowdown !== 1) command.push('--decode-slowdown', String(slowdown));
-  return { ...config, deployment: { ...config.deployment, command, url: url.href.replace(/\/$/, '') } };
+  const given = config.deployment.command ?? [];
+  const portFlag = given.indexOf('--port');
+  const flags = given
+    .slice(given.indexOf('sim') + 1)
+    .filter((_, index, all) => all[index] !== '--port' && all[index - 1] !== '--port');
+  if (portFlag < 0) throw new PlimsollError('INTERNAL', 'The example of the simulated engine names no --port.', {});
+  if (slowdown !== 1) flags.push('--decode-slowdown', String(slowdown));
+  const entry = resolve(process.argv[1] ?? fileURLToPath(import.meta.url));
+  return {
+    ...config,
+    deployment: {
+      ...config.deployment,
+      command: [process.execPath, entry, 'sim', '--port', String(port), ...flags],
+      url: url.href.replace(/\/$/, ''),
+      // What changed between two demos, without the paths and ports of this machine.
+      subject: { command: ['plimsoll', 'sim', ...flags].join(' ') },
+    },
+  };
 }
 
 function packageRoot(): string {

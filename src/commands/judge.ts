@@ -32,7 +32,8 @@ export const judgeCommand = (): Command =>
     .option('--json', 'print the verdict as one JSON object', false)
     .option('--explain <metric>', 'print the numbers of each step for one metric, such as ttft.p95@benchmark')
     .action((runs: string[], flags: { baseline?: string; config: string; json: boolean; explain?: string }) => {
-      const record = mergeRecords(runs.map(readRecord));
+      // Asked to judge, whatever the run itself was for.
+      const record: RunRecord = { ...mergeRecords(runs.map(readRecord)), mode: 'gate' };
       const lookup = lookupIn(flags.baseline, record);
       const provenance = { ...localProvenance(flags.config, '.'), plimsoll: VERSION };
       const input: JudgeInput = {

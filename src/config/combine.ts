@@ -1,26 +1,35 @@
-// In a pull request the deployment is the head's and everything else the base's. In: both configurations. Out: the
-// one to run, and what the head would change of the rest, in words.
+// In a pull request the deployment is the head's and everything else the base's: also the deployment's name and
+// runnerClass, which say what it is compared with. In: both configurations. Out: the one to run, and what the head
+// would change of the rest, in words.
 
 import type { Condition, Config, Gate, Rate } from './schema.ts';
 import { formatDurationMs, formatRatePerSecond, formatShare } from './units.ts';
 
 export interface CombinedConfig {
   readonly config: Config;
-  /** One line for each field outside `deployment` that differs: `sla[0].tolerance: "< 1s" → "< 5s"`. */
+  /** One line for each field that is the base's and differs: `sla[0].tolerance: "< 1s" → "< 5s"`. */
   readonly changes: readonly string[];
 }
 
 export function combineConfigs(base: Config, head: Config): CombinedConfig {
+  const { runnerClass: _, ...deployment } = head.deployment;
   const config: Config = {
     ...base,
-    deployment: head.deployment,
+    deployment: { ...deployment, ...comparedAs(base) },
     secrets: [...new Set([...head.secrets, ...base.secrets])],
     secretNames: [...new Set([...head.secretNames, ...base.secretNames])],
   };
   return { config, changes: difference(policyOf(base), policyOf(head), '') };
 }
 
-const policyOf = ({ deployment: _, file: __, secrets: ___, secretNames: ____, sla, ...policy }: Config) => ({
+/** What finds the baseline. Were it the head's, a new name would be a way out of the comparison. */
+const comparedAs = ({ deployment: { name, runnerClass } }: Pick<Config, 'deployment'>) => ({
+  name,
+  ...(runnerClass !== undefined && { runnerClass }),
+});
+
+const policyOf = ({ file: _, secrets: __, secretNames: ___, deployment, sla, ...policy }: Config) => ({
+  deployment: comparedAs({ deployment }),
   ...policy,
   sla: sla.map(({ line: _, ...rule }) => rule),
 });

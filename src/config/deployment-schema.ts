@@ -13,11 +13,15 @@ export const deploymentSchema = z
         error: ({ input }) =>
           `${show(input)} is not a name; use letters, digits, ".", "_" and "-", at most 63 characters: it names a folder of the baseline store`,
       })
-      .describe('Names the deployment in reports and its folder in the baseline store.'),
+      .describe(
+        'Names the deployment in reports and its folder in the baseline store. In a pull request the base’s counts.',
+      ),
     kind: z
       .enum(['process', 'container', 'compose', 'kubernetes', 'external'])
       .default('process')
-      .describe('process: Plimsoll starts `command`. external: it is already running at `url`.'),
+      .describe(
+        'process: Plimsoll starts `command`. external: it is already running at `url`. The others are not available in this version.',
+      ),
     build: z
       .union([z.string(), z.array(z.string()).min(1)], {
         error: ({ input }) => `${show(input)} is not a command; write text, or a list of texts`,
@@ -80,7 +84,9 @@ export const deploymentSchema = z
     runnerClass: z
       .string()
       .optional()
-      .describe('A label for the machine class, part of the environment: boots on other classes are never compared.'),
+      .describe(
+        'A label for the machine class, part of the environment: boots on other classes are never compared. In a pull request the base’s counts.',
+      ),
   })
   .superRefine(({ kind, command }, context) => {
     if (kind === 'process' && command === undefined) {

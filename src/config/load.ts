@@ -9,9 +9,11 @@ import { applyPreset } from './presets.ts';
 import { at, check, type Path, type Problem, pathText } from './problems.ts';
 import { type Config, configSchema, STAGES, slaRuleSchema } from './schema.ts';
 import { substitute } from './substitute.ts';
+import { unavailable } from './unavailable.ts';
 import { readYaml, type YamlFile } from './yaml.ts';
 
 export { combineConfigs } from './combine.ts';
+export { refuseUnavailable } from './unavailable.ts';
 
 export interface ReadOptions {
   /** Where `${NAME}` in the deployment section comes from; default: this process. */
@@ -68,6 +70,7 @@ export function parseConfig(text: string, options: ReadOptions & { readonly file
     ...deployment.problems.map(({ path, message }) => ({ path, message, atKey: false })),
     ...shape.problems.filter(({ path }) => !unfilled.has(pathText(path))), // an empty place is not wrong as well
     ...policy.problems,
+    ...unavailable(filled),
   ];
   if (shape.data === undefined || problems.length > 0) {
     const onlyEnv =

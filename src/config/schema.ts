@@ -67,7 +67,9 @@ export const configSchema = z.strictObject({
       against: z
         .enum(['stored', 'interleaved'])
         .default('stored')
-        .describe('stored: the baseline store. interleaved: boots of the base and of the candidate alternate.'),
+        .describe(
+          'stored: the baseline store. interleaved (not available in this version): boots of the base and of the candidate alternate.',
+        ),
       gates: z
         .array(z.string())
         .max(8)

@@ -111,7 +111,11 @@ const TEMPLATES: Readonly<Record<InitEngine, Template>> = {
   },
   sim: {
     name: 'simulated',
-    deployment: ['command: [plimsoll, sim, --port, "18000"]', 'url: http://127.0.0.1:18000'],
+    deployment: [
+      '# `plimsoll` must be on the PATH; the workflow has a step for that.',
+      'command: [plimsoll, sim, --port, "18000"]',
+      'url: http://127.0.0.1:18000',
+    ],
     readyTimeout: '1m',
     model: 'sim',
     top: 40,
@@ -144,7 +148,34 @@ sla: # gold is what you want, tolerance is what you accept; past it the job fail
 `;
 }
 
+/** The simulated engine comes with Plimsoll, as a bundle that needs Node alone. */
+const INSTALL = `      - uses: actions/setup-node@v5
+        with:
+          node-version: 24
+      - uses: actions/checkout@v5
+        with:
+          repository: plimsoll-dev/plimsoll
+          ref: v0
+          path: .plimsoll
+          persist-credentials: false
+      - name: Put the simulated engine on the path
+        run: |
+          chmod +x .plimsoll/dist/cli.js
+          mkdir -p "$RUNNER_TEMP/bin"
+          ln -sf "$PWD/.plimsoll/dist/cli.js" "$RUNNER_TEMP/bin/plimsoll"
+          echo "$RUNNER_TEMP/bin" >> "$GITHUB_PATH"
+`;
+
+/** A job that failed is the one whose files are wanted. */
+const UPLOAD = `      - uses: actions/upload-artifact@v5
+        if: always()
+        with:
+          name: plimsoll
+          path: plimsoll-out
+`;
+
 function workflow(engine: InitEngine): string {
+  const install = engine === 'sim' ? INSTALL : '';
   const runner = engine === 'sim' ? 'ubuntu-latest' : '[self-hosted, linux, x64] # add the label of your GPU runners';
   const token = TEMPLATES[engine].deployment.includes(HF_TOKEN)
     ? '        env:\n          HF_TOKEN: ${{ secrets.HF_TOKEN }}\n'
@@ -166,14 +197,16 @@ jobs:
   gate:
     if: github.event_name == 'pull_request'
     runs-on: ${runner}
-    timeout-minutes: 120
+    timeout-minutes: 180
     permissions:
       contents: read
       pull-requests: write
     steps:
       - uses: actions/checkout@v5
-      - uses: plimsoll-dev/plimsoll@v0
-${token}  baseline:
+        with:
+          persist-credentials: false
+${install}      - uses: plimsoll-dev/plimsoll@v0
+${token}${UPLOAD}  baseline:
     if: github.event_name != 'pull_request'
     runs-on: ${runner}
     timeout-minutes: 60
@@ -181,10 +214,10 @@ ${token}  baseline:
       contents: write
     steps:
       - uses: actions/checkout@v5
-      - uses: plimsoll-dev/plimsoll@v0
+${install}      - uses: plimsoll-dev/plimsoll@v0
         with:
           mode: baseline
-${token}      - name: Commit the baseline
+${token}${UPLOAD}      - name: Commit the baseline
         run: |
           test -d baselines || exit 0
           git add baselines

@@ -12,10 +12,11 @@ import {
   readSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { PlimsollError } from '../errors.ts';
 
@@ -78,21 +79,31 @@ export function quoteLog(path: string, lines: readonly string[]): string {
   return `\nLast lines of its log (${path}):\n${lines.map((line) => `  | ${line}`).join('\n')}`;
 }
 
-/** Rewrites a finished log with `mask` over every line: logs become artifacts, and engines print their arguments. */
+/**
+ * Rewrites a finished log with `mask` over every line: logs become artifacts, and engines print their arguments. Where
+ * that can't be done (a full disk), a note takes the place of a log that holds secrets.
+ * Rejects where the log can't be read.
+ */
 export async function maskLog(path: string, mask: (text: string) => string): Promise<void> {
+  if (!(await holdsSecrets(path, mask))) return;
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    let changed = false;
-    const output = createWriteStream(temporary);
-    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-      const masked = mask(line);
-      changed ||= masked !== line;
-      if (!output.write(`${masked}\n`)) await new Promise<void>((resolve) => output.once('drain', resolve));
-    }
-    output.end();
-    await finished(output);
-    if (changed) renameSync(temporary, path);
+    await pipeline(async function* () {
+      for await (const line of linesOf(path)) yield `${mask(line)}\n`;
+    }, createWriteStream(temporary));
+    renameSync(temporary, path);
+  } catch (error) {
+    const reason = (error as Error).message;
+    writeFileSync(path, `[plimsoll] This log held secrets that could not be masked (${reason}), so it was emptied.\n`);
   } finally {
     rmSync(temporary, { force: true });
   }
 }
+
+async function holdsSecrets(path: string, mask: (text: string) => string): Promise<boolean> {
+  for await (const line of linesOf(path)) if (mask(line) !== line) return true;
+  return false;
+}
+
+const linesOf = (path: string) =>
+  createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });

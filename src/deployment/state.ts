@@ -32,9 +32,8 @@ const childSchema = z.object({
 });
 export type ChildRecord = z.output<typeof childSchema>;
 
-const ownerSchema = z.object({
-  schema: z.literal('plimsoll/owner'),
-  version: z.literal(1),
+const versionSchema = z.object({ schema: z.literal('plimsoll/owner'), version: z.literal(1) });
+const ownerSchema = versionSchema.extend({
   id: z.string().regex(/^[a-z0-9-]+$/),
   process: identitySchema,
   label: z.string(),
@@ -135,11 +134,10 @@ function createOwner(): Owner {
   };
 }
 
-export interface StoredOwner {
-  readonly path: string;
-  /** null where the file is damaged or foreign: nothing may be done in its name. */
-  readonly record: OwnerRecord | null;
-}
+/** `damaged`: no JSON, or not what it says it is; `foreign`: another version's, or anything else. */
+export type StoredOwner =
+  | { readonly kind: 'whole'; readonly path: string; readonly record: OwnerRecord }
+  | { readonly kind: 'damaged' | 'foreign'; readonly path: string; readonly record: null };
 
 /** Every owner in the state folder, this process included. */
 export function storedOwners(): StoredOwner[] {
@@ -158,10 +156,13 @@ export function readOwner(idOrPath: string): StoredOwner | undefined {
   } catch {
     return undefined;
   }
+  let json: unknown;
   try {
-    const parsed = ownerSchema.safeParse(JSON.parse(text));
-    return { path, record: parsed.success ? parsed.data : null };
+    json = JSON.parse(text);
   } catch {
-    return { path, record: null };
+    return { kind: 'damaged', path, record: null };
   }
+  const parsed = ownerSchema.safeParse(json);
+  if (parsed.success) return { kind: 'whole', path, record: parsed.data };
+  return { kind: versionSchema.safeParse(json).success ? 'damaged' : 'foreign', path, record: null };
 }

@@ -23,10 +23,7 @@ export async function readSubject(
       readModels(client),
       readGit(resolve(options.cwd, cwd ?? '.')),
     ]);
-    const declared = Object.fromEntries(
-      Object.entries(subject).map(([name, value]) => [name, maskSecrets(value, config.secrets)]),
-    );
-    return {
+    const facts = {
       engine,
       engineVersion,
       servedModel: models,
@@ -39,8 +36,15 @@ export async function readSubject(
       env: Object.keys(env).sort().join(' ') || null,
       commit: git.commit,
       dirty: git.dirty,
-      ...declared,
+      ...subject,
     };
+    // Whatever says it, a server's answer too: engines report their arguments.
+    return Object.fromEntries(
+      Object.entries(facts).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? maskSecrets(value, config.secrets) : value,
+      ]),
+    );
   } finally {
     await client.close();
   }

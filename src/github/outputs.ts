@@ -2,7 +2,9 @@
 // publishing it decides nothing: what cannot be written is a warning.
 
 import * as core from '@actions/core';
+import { maskSecrets } from '../deployment/mask.ts';
 import type { Verdict } from '../judge/verdict.ts';
+import { escapeMarkdown } from '../report/escape.ts';
 
 /** GitHub drops a summary above 1 MiB whole. */
 const SUMMARY_BYTES = 1_000_000;
@@ -17,9 +19,25 @@ export interface Outputs {
   readonly 'comment-url': string | null;
 }
 
-/** Sets every output, an empty text where there is no value. */
+/** Sets every output, an empty text where there is no value. Never throws. */
 export function writeOutputs(outputs: Outputs): void {
-  for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
+  orWarn('set the outputs of the step', () => {
+    for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
+  });
+}
+
+/** What the post step reads. Never throws. */
+export function saveOwner(statePath: string): void {
+  orWarn('save the state for the post step, which then cleans nothing up', () => core.saveState('owner', statePath));
+}
+
+/** Does it; what goes wrong is a warning. */
+function orWarn(doing: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    core.warning(`Could not ${doing}: ${(error as Error).message}`, { title: 'Plimsoll' });
+  }
 }
 
 /** Appends to the summary of the step; gives warnings. */
@@ -49,4 +67,20 @@ export function announce(verdict: Pick<Verdict, 'outcome' | 'headline'>): void {
 export function printInert(text: string): void {
   const token = `plimsoll-${crypto.randomUUID()}`;
   process.stdout.write(`::stop-commands::${token}\n${text}\n::${token}::\n`);
+}
+
+/** One line of a log that others had a hand in: the runner takes `::` at its start, and `##[` anywhere, for commands. */
+export const inertLine = (text: string): string =>
+  text
+    .replaceAll(/[\r\n\u0085\u2028\u2029]+/g, ' ')
+    .replaceAll('##[', '# #[')
+    .replace(/^(\s*)::/, '$1: :');
+
+/** Shorter values are as likely a number of the report as a secret, and masking would spoil it. */
+const SHORTEST_IN_MARKDOWN = 8;
+
+/** A backstop: what a report quotes is masked where it was read. */
+export function withoutSecrets(markdown: string, secrets: readonly string[]): string {
+  const long = secrets.filter((secret) => secret.length >= SHORTEST_IN_MARKDOWN);
+  return maskSecrets(markdown, [...long, ...long.map((secret) => escapeMarkdown(secret, secret.length))]);
 }

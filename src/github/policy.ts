@@ -1,13 +1,14 @@
 // Whose rules judge: in a pull request (and in the merge queue) everything but the deployment comes from the base
-// ref, read through git, so that no change can loosen the rules that it is judged by.
+// ref, read through git, so that no change can loosen the rules that it is judged by; the checkout must be the change.
 
 import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
-import { ensureRef, readAtRef, repositoryRoot } from '../baseline/git.ts';
+import { readAtRef, repositoryRoot } from '../baseline/git.ts';
 import type { BaselineSource } from '../baseline/store.ts';
 import { combineConfigs, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
+import { fetchBase, layBasePrompts, requireHead } from './checkout.ts';
 import type { EventContext } from './event.ts';
 
 export interface PolicyOptions {
@@ -19,6 +20,8 @@ export interface PolicyOptions {
   readonly baselines: string;
   /** Overrides the event's base; empty = the event's. */
   readonly baseRef: string;
+  /** The action's input; empty = none. */
+  readonly token: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
@@ -32,7 +35,7 @@ export interface ResolvedPolicy {
   readonly noPolicyAtBase: boolean;
 }
 
-/** @throws PlimsollError GIT_UNREACHABLE where the base cannot be read; CONFIG_* where either side's file is wrong */
+/** @throws PlimsollError GIT_UNREACHABLE where the checkout is not the change or the base cannot be read; CONFIG_* where either side's file is wrong */
 export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPolicy> {
   const { event, cwd, configPath, env } = options;
   const head = loadConfig(relative(process.cwd(), resolve(cwd, configPath)), { env });
@@ -47,9 +50,11 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     };
   }
   const repo = repositoryRoot(cwd);
-  const ref = await ensureRef(repo, baseRef, {
-    fetch: true,
+  if (event.baseRef !== null) requireHead(repo, event);
+  const ref = await fetchBase(repo, baseRef, {
     known: options.baseRef === '' ? event.baseSha : null,
+    token: options.token,
+    serverUrl: event.serverUrl,
     signal: options.signal,
   });
   const where = `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`;
@@ -65,13 +70,33 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     };
   }
   const base = parseBase(text, configPath, where, env);
-  const { config, changes } = combineConfigs(base, head);
+  const combined = combineConfigs(base, head);
+  const { config, changes } = withBasePrompts(combined.config, { repo, ref, folder: configFolder(cwd, configPath) });
   return {
     config,
     baselines,
     policySource: `${configPath} at ${where}`,
-    policyChanges: changes,
+    policyChanges: [...combined.changes, ...changes],
     noPolicyAtBase: false,
+  };
+}
+
+/** The file that the base's rules name, as it is at the base: what is sent is as much a rule as how much of it. */
+function withBasePrompts(
+  config: Config,
+  { repo, ref, folder }: { readonly repo: string; readonly ref: string; readonly folder: string },
+): { readonly config: Config; readonly changes: readonly string[] } {
+  const { prompts } = config.workload;
+  if (prompts.kind !== 'jsonl') return { config, changes: [] };
+  const named = isAbsolute(prompts.file) ? prompts.file : join(realpathSync(folder), prompts.file);
+  const path = relative(realpathSync(repo), named).split(sep).join('/');
+  // A file of the machine: no change of the repository reaches it.
+  if (path.startsWith('../')) return { config, changes: [] };
+  const laid = layBasePrompts(repo, ref, path);
+  if (laid === null) return { config, changes: [] };
+  return {
+    config: { ...config, workload: { ...config.workload, prompts: { ...prompts, file: laid.file } } },
+    changes: laid.changed ? [`workload.prompts.file: another content of ${prompts.file}`] : [],
   };
 }
 

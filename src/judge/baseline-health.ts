@@ -40,7 +40,6 @@ export function thinBaseline(
 
 function withAim(evidence: Evidence, level: number): string {
   const test = evidence.test!;
-  if (test.pooled === null) return `aim at ${AIM_BOOTS}`;
   const df = Math.min(40, test.pooled.df.total + AIM_BOOTS - evidence.baseline.length);
   const standardError = test.pooled.sd * Math.sqrt(1 / evidence.candidate.length + 1 / AIM_BOOTS);
   const change = asChange(evidence.metric, smallestDetectable(evidence.minimumEffect, standardError, df, level));

@@ -49,8 +49,7 @@ function bootHelps(decision: Decision | undefined): boolean {
   if (decision === undefined || test === null || known === 'nothing') return false;
   const suspected = decision.comparison.verdict === 'suspected';
   if (!isThin(decision.evidence)) return known === 'effect' || suspected;
-  const noiseKnown = test.pooled === null || test.pooled.df.ledger >= LEDGER_ENOUGH_DF;
-  return suspected && noiseKnown;
+  return suspected && test.pooled.df.ledger >= LEDGER_ENOUGH_DF;
 }
 
 const decisionOf = (comparison: Comparison, decisions: readonly Decision[]): Decision | undefined =>

@@ -3,6 +3,7 @@
 
 import { mean } from 'simple-statistics';
 import type { ResolvedMetric } from '../metrics.ts';
+import { dependsOnSlo, sameSlo } from '../record/keys.ts';
 import { quasiBinomial } from '../stats/quasi-binomial.ts';
 import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
 import { fromScale } from '../stats/summary.ts';
@@ -32,12 +33,13 @@ export interface Evidence {
 }
 
 export interface Test {
+  /** Which of two tests had the wider interval, where counts are tested both ways. */
   readonly method: 'pooled t' | 'quasi-binomial';
   readonly difference: number;
   readonly standardError: number;
   readonly df: number;
-  /** Of the pooled t; null for the quasi-binomial. */
-  readonly pooled: PooledVariance | null;
+  readonly pooled: PooledVariance;
+  /** Of the quasi-binomial; null where there is none. */
   readonly dispersion: number | null;
   readonly pWorse: number;
   readonly pBetter: number;
@@ -55,10 +57,11 @@ export interface CompareOptions {
 
 export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
   const candidate = samplesOf(metric, stage.candidate, options.sds);
-  const baseline = samplesOf(metric, stage.baseline, options.sds);
+  const comparable = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
+  const baseline = samplesOf(metric, comparable, options.sds);
   const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline);
   const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
-  const untested = whyUntested(metric, candidate, baseline);
+  const untested = whyUntested(metric, candidate, baseline, comparable.length > 0);
   const attempt = untested === null ? testOf(stage, metric, candidate, baseline, margin) : null;
   const test =
     attempt !== null && Number.isFinite(attempt.difference) && Number.isFinite(attempt.standardError) ? attempt : null;
@@ -99,10 +102,16 @@ function smallestThatMatters(
   return Math.max(effect, Math.log1p(metric.resolution / fromScale(metric, centre(baseline))));
 }
 
-function whyUntested(metric: ResolvedMetric, candidate: readonly Sample[], baseline: readonly Sample[]): string | null {
+function whyUntested(
+  metric: ResolvedMetric,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  sameSloInBaseline: boolean,
+): string | null {
   if (metric.scale === 'info') return 'it is shown, never compared';
   if (candidate.length === 0) return 'this run has no value of it';
-  if (baseline.length === 0) return 'the baseline has no value of it';
+  if (baseline.length === 0)
+    return sameSloInBaseline ? 'the baseline has no value of it' : 'the baseline counted it by another SLO';
   if (!isTail(metric.statistic)) return null;
   const fewest = Math.min(...[...candidate, ...baseline].map((sample) => sample.perRound));
   if (fewest >= REQUESTS_FOR_TAIL) return null;
@@ -116,7 +125,6 @@ function testOf(
   baseline: readonly Sample[],
   margin: number,
 ): Test | null {
-  if (metric.id === 'errors.rate') return testOfFailures(candidate, baseline, margin);
   const exact = (samples: readonly Sample[]): number[] =>
     samples.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
   const pooled = poolVariance(
@@ -127,25 +135,46 @@ function testOf(
   );
   const standardError = pooled.sd * Math.sqrt(1 / candidate.length + 1 / baseline.length);
   const difference = centre(candidate) - centre(baseline);
-  return {
+  const overBoots: Test = {
     method: 'pooled t',
     dispersion: null,
     pooled,
     ...pValues(difference, standardError, pooled.df.total, margin),
   };
+  return metric.id === 'errors.rate' ? testOfFailures(overBoots, candidate, baseline, margin) : overBoots;
 }
 
-function testOfFailures(candidate: readonly Sample[], baseline: readonly Sample[], margin: number): Test | null {
+/**
+ * Failures are few, so that boots without one prove little (the quasi-binomial knows), and boots differ (the pooled t
+ * knows): of each p value the larger.
+ */
+function testOfFailures(
+  overBoots: Test,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  margin: number,
+): Test | null {
   const counted = quasiBinomial(
     baseline.flatMap((sample) => sample.failures),
     candidate.flatMap((sample) => sample.failures),
   );
   if (counted === null) return null;
-  return {
+  const overRounds: Test = {
     method: 'quasi-binomial',
     dispersion: counted.dispersion,
-    pooled: null,
+    pooled: overBoots.pooled,
     ...pValues(counted.difference, counted.standardError, counted.df, margin),
+  };
+  const both = [overBoots, overRounds];
+  const larger = (pick: (test: Test) => number): number => Math.max(...both.map(pick));
+  const half = (test: Test): number => upperQuantile(0.025, test.df) * test.standardError;
+  return {
+    ...(half(overBoots) >= half(overRounds) ? overBoots : overRounds),
+    dispersion: counted.dispersion,
+    pWorse: larger((test) => test.pWorse),
+    pBetter: larger((test) => test.pBetter),
+    pEquivalent: larger((test) => test.pEquivalent),
+    pNotWorse: larger((test) => test.pNotWorse),
   };
 }
 

@@ -100,9 +100,7 @@ function errorRise({ evidence, rejectedWorse }: Omit<Decision, 'comparison'>): b
  */
 export const isThin = (evidence: Evidence): boolean => evidence.baseline.length === 1 || isAssumed(evidence);
 const isAssumed = (evidence: Evidence): boolean =>
-  evidence.baseline.length <= 3 &&
-  evidence.test?.pooled !== null &&
-  (evidence.test?.pooled.df.ledger ?? 0) < LEDGER_ENOUGH_DF;
+  evidence.baseline.length <= 3 && (evidence.test?.pooled.df.ledger ?? 0) < LEDGER_ENOUGH_DF;
 
 type Ruling = { readonly verdict: ComparisonVerdict; readonly because: string };
 
@@ -239,21 +237,14 @@ function comparisonOf(decision: Omit<Decision, 'comparison'>, look: Look, errors
           },
     candidateBoots: candidate.length,
     baselineBoots: baseline.length,
-    df: test?.pooled?.df ?? {
-      total: test?.df ?? 0,
-      baseline: roundDf(baseline, test),
-      candidate: roundDf(candidate, test),
-      ledger: 0,
-      prior: 0,
-    },
-    sd: test?.pooled?.sd ?? null,
+    df: test === null ? NO_DF : { ...test.pooled.df, total: test.df },
+    sd: test?.pooled.sd ?? null,
     minimumEffect: Math.abs(asChange(metric, evidence.minimumEffect)),
     thin: test !== null && isThin(evidence),
   };
 }
 
-const roundDf = (samples: readonly Sample[], test: Test | null): number =>
-  test === null ? 0 : Math.max(0, samples.reduce((sum, sample) => sum + sample.failures.length, 0) - 1);
+const NO_DF: Comparison['df'] = { total: 0, baseline: 0, candidate: 0, ledger: 0, prior: 0 };
 
 function intervalOf(metric: ResolvedMetric, test: Test): readonly [number, number] | null {
   const ends = effectInterval(test, CONFIDENCE).map((end) => asChange(metric, end));

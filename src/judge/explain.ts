@@ -56,16 +56,14 @@ function explainOne(decision: Decision, final: Comparison, look: Look, familySiz
     ...evidence.candidate.map((sample) => sampleLine(evidence, sample)),
   ];
   if (test === null) return [...lines, `not tested: ${evidence.untested}`, verdictLine(final)].join('\n');
-  if (test.pooled !== null) {
-    const { df, sd } = test.pooled;
+  const { df, sd } = test.pooled;
+  lines.push(
+    `sd of a boot: ${digits(sd)}, from ${df.baseline} (baseline) + ${df.candidate} (candidate) + ${df.ledger} (ledger) + ${df.prior} (assumed ${digits(metric.priorSd)}) degrees of freedom, ${df.total} counted`,
+  );
+  if (test.dispersion !== null)
     lines.push(
-      `sd of a boot: ${digits(sd)}, from ${df.baseline} (baseline) + ${df.candidate} (candidate) + ${df.ledger} (ledger) + ${df.prior} (assumed ${digits(metric.priorSd)}) degrees of freedom, ${df.total} counted`,
+      `tested over boots and as quasi-binomial over rounds (overdispersion ${digits(test.dispersion)}); each p is the larger, the effect that of the ${test.method}`,
     );
-  } else {
-    lines.push(
-      `quasi-binomial over rounds: overdispersion ${digits(test.dispersion ?? 1)}, ${test.df} degrees of freedom`,
-    );
-  }
   lines.push(
     `effect d = ${digits(test.difference)}, standard error ${digits(test.standardError)}, t = ${digits(test.difference / test.standardError)}`,
     `p worse ${digits(test.pWorse)}, p better ${digits(test.pBetter)}, p equivalent ${digits(test.pEquivalent)} (margin ±${digits(evidence.margin)})`,

@@ -36,6 +36,7 @@ export function findingsOf(input: FindingsInput): Finding[] {
     ...slaFindings(input),
     ...comparisonFindings(input),
     ...standingFindings(input),
+    ...input.stages.flatMap(lostFindings),
     ...notes(input),
   ];
   return all
@@ -202,6 +203,12 @@ function standingFinding(standings: readonly StageStanding[], input: FindingsInp
       return one('unbaselined', uncompared, `No baseline for ${list}${why}`, advice);
   }
 }
+
+/** What a boot lost does not vanish behind the other boots' values. */
+const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>
+  lost.flatMap(({ boot, reason, advice }) =>
+    one('invalid', 'warn', `Lost: ${stage} of boot ${boot} does not count: ${reason.replace(/\.$/, '')}.`, advice),
+  );
 
 // ---- notes ----------------------------------------------------------------------------------------------
 

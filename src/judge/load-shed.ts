@@ -1,11 +1,11 @@
-// A latency that improves while failures rise or answers get shorter is not an improvement: less was served. Such
-// comparisons lose their "improved", and the verdict says why.
+// A latency that improves while failures rise, or anything that improves while answers get shorter, is not an
+// improvement: less was served. Such comparisons lose their "improved", and the verdict says why.
 
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatMetricValue } from '../metrics-format.ts';
 import type { Decision } from './decide.ts';
 import { ERROR_METRICS } from './selection.ts';
-import { meanOutput, type StageEvidence } from './standing.ts';
+import { outputChange, type StageEvidence } from './standing.ts';
 import type { Comparison, Finding } from './verdict.ts';
 
 /** Evidence enough to distrust an improvement; a verdict on errors themselves needs far more. */
@@ -23,12 +23,12 @@ export function discountLoadShed(decisions: readonly Decision[], stages: readonl
   const findings: Finding[] = [];
   const comparisons = decisions.map(({ comparison }): Comparison => {
     const cause = causes.get(comparison.stage) ?? null;
-    if (cause === null || comparison.verdict !== 'improved' || !servesLess(comparison.metric)) return comparison;
-    return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause}` };
+    if (!cause || comparison.verdict !== 'improved' || !cause.flatters(comparison.metric)) return comparison;
+    return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause.text}` };
   });
   for (const [stage, cause] of causes) {
     const shed = comparisons.filter((one) => one.stage === stage && isShed(one));
-    if (shed.length === 0) continue;
+    if (cause === null || shed.length === 0) continue;
     const names = shed
       .slice(0, 3)
       .map(
@@ -38,7 +38,7 @@ export function discountLoadShed(decisions: readonly Decision[], stages: readonl
     findings.push({
       kind: 'load_shed',
       severity: 'warn',
-      message: `Not an improvement: in ${stage}, ${names.join(', ')}${shed.length > 3 ? ` and ${shed.length - 3} more` : ''} fell because load was shed: ${cause}.`,
+      message: `Not an improvement: in ${stage}, ${names.join(', ')}${shed.length > 3 ? ` and ${shed.length - 3} more` : ''} moved because load was shed: ${cause.text}.`,
       advice: 'Compare at the same number of answered requests: find out why requests fail or answers got shorter.',
     });
   }
@@ -49,11 +49,30 @@ const SHED = 'better because load was shed';
 /** An improvement that was taken back. */
 export const isShed = (comparison: Comparison): boolean => comparison.because.startsWith(SHED);
 
-/** Latency, and the surge's figures: all flattered by requests that are not served. Throughput and goodput are not. */
-const servesLess = (metric: string): boolean =>
-  resolveMetric(metric)?.better === 'lower' && !ERROR_METRICS.includes(metric);
+interface Cause {
+  readonly text: string;
+  readonly flatters: (metric: string) => boolean;
+}
 
-function causeOf(stage: StageEvidence, decisions: readonly Decision[]): string | null {
+/** Latency, and the surge's figures: all flattered by requests that are not served. Throughput and goodput are not. */
+const byFailures = (metric: string): boolean =>
+  resolveMetric(metric)?.better === 'lower' && !ERROR_METRICS.includes(metric);
+/** Shorter answers are less work: rates, knee and goodput are flattered too. */
+const byShortAnswers = (metric: string): boolean => !ERROR_METRICS.includes(metric);
+
+function causeOf(stage: StageEvidence, decisions: readonly Decision[]): Cause | null {
+  const [failures, shorter] = [failuresRose(stage, decisions), answersShorter(stage)];
+  const text = [failures, shorter].filter((cause) => cause !== null).join('; ');
+  return text === '' ? null : { text, flatters: shorter === null ? byFailures : byShortAnswers };
+}
+
+function answersShorter(stage: StageEvidence): string | null {
+  const change = outputChange(stage);
+  if (change === null || change.share >= -(SHORTER + change.byDraw)) return null;
+  return `answers got shorter (${change.text})`;
+}
+
+function failuresRose(stage: StageEvidence, decisions: readonly Decision[]): string | null {
   for (const { evidence, comparison } of decisions) {
     if (evidence.stage !== stage.stage || !ERROR_METRICS.includes(evidence.metric.id) || evidence.test === null)
       continue;
@@ -61,12 +80,9 @@ function causeOf(stage: StageEvidence, decisions: readonly Decision[]): string |
       const [before, after] = [comparison.baseline, comparison.candidate].map((value) =>
         formatMetricValue(comparison.metric, value),
       );
-      return `${comparison.metric === 'errors.rate' ? 'failed requests' : 'requests that failed in the surge'} rose from ${before} to ${after}`;
+      const what = comparison.metric === 'errors.rate' ? 'failed requests' : 'requests that failed in the surge';
+      return `${what} rose from ${before} to ${after}`;
     }
-  }
-  const [here, there] = [meanOutput(stage.candidate), meanOutput(stage.baseline)];
-  if (here !== null && there !== null && there > 0 && here < (1 - SHORTER) * there) {
-    return `answers got shorter (${there.toFixed(0)} → ${here.toFixed(0)} tokens)`;
   }
   return null;
 }

@@ -4,16 +4,17 @@
 import type { StoredBoot } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import type { FailureCount } from '../stats/quasi-binomial.ts';
-import { summariseRounds, toScale } from '../stats/summary.ts';
+import { type BootValues, summariseBoot, toScale } from '../stats/summary.ts';
 import { outlyingRounds, type RoundSds } from './taint.ts';
 
-type StoredMetric = StoredBoot['metrics'][string];
 export type Bound = 'exact' | 'above' | 'below';
 
 /** A boot's values of one stage, fresh or stored. */
 export interface BootMetrics {
   readonly name: string;
-  readonly metrics: Readonly<Record<string, Pick<StoredMetric, 'value' | 'bound' | 'n' | 'rounds'>>>;
+  /** What its goodput was counted by; null = not known. */
+  readonly slo: StoredBoot['slo'];
+  readonly metrics: Readonly<Record<string, BootValues & { readonly n: number }>>;
 }
 
 export interface Sample {
@@ -40,18 +41,16 @@ export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[],
     const dropped = outlyingRounds(boot.metrics, sds)[0] ?? null;
     const kept = raw.map((round, index) => (index === dropped && raw.length > 1 ? null : round));
     const rounds = kept.map((round) => toScale(metric, round));
-    // A censored value's rounds may hold nothing but what was answered: only the bound itself is known.
-    const summary = measured.bound === 'exact' ? summariseRounds(rounds) : toScale(metric, measured.value);
-    if (summary === null) return [];
+    const summarised = summariseBoot(metric, { ...measured, rounds: kept });
+    if (summarised === null) return [];
     const perRound = raw.length > 0 ? measured.n / raw.length : 0;
     return [
       {
         boot: boot.name,
         rounds,
         dropped: dropped !== null && raw.length > 1 ? dropped : null,
-        summary,
-        censored: censoredSide(metric, measured.bound),
-        bound: measured.bound,
+        ...summarised,
+        censored: censoredSide(metric, summarised.bound),
         perRound,
         failures:
           metric.id === 'errors.rate'

@@ -3,6 +3,7 @@
 
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
+import { formatValue } from '../metrics-format.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, RunRecord } from '../record/schema.ts';
 import type { BootMetrics } from './samples.ts';
@@ -19,6 +20,16 @@ export interface StageEvidence {
   readonly baseline: readonly BootMetrics[];
   readonly history: History | null;
   readonly closedLoop: boolean;
+  /** What the candidate's goodput was counted by. */
+  readonly slo: RunRecord['slo'];
+  /** Boots whose measurement of this stage does not count, beside others whose does. */
+  readonly lost: readonly LostBoot[];
+}
+
+export interface LostBoot {
+  readonly boot: number;
+  readonly reason: string;
+  readonly advice: string | null;
 }
 
 export interface StandingInput {
@@ -28,12 +39,23 @@ export interface StandingInput {
 }
 
 export function standStage(stage: StageName, input: StandingInput): StageEvidence {
-  const measured = candidateBoots(input.record).flatMap((boot) =>
+  const { slo } = input.record;
+  const boots = candidateBoots(input.record);
+  const measured = boots.flatMap((boot) =>
     boot.stages.filter((one) => one.stage === stage).map((measurement) => ({ boot, measurement })),
   );
   const candidate = measured
     .filter(({ boot, measurement }) => usable(measurement, boot, input.strict))
-    .map(({ boot, measurement }) => ({ name: `boot ${boot.index}`, metrics: measurement.metrics, measurement, boot }));
+    .map(({ boot, measurement }) => ({
+      name: `boot ${boot.index}`,
+      slo,
+      metrics: measurement.metrics,
+      measurement,
+      boot,
+    }));
+  const lost = boots
+    .filter((boot) => candidate.length > 0 && !candidate.some((one) => one.boot === boot))
+    .map((boot) => lostBoot(boot, stage, input.strict));
   const closedLoop = measured.some(({ measurement }) => measurement.phases.some((phase) => phase.users !== null));
   const evidence = (
     standing: StageStanding,
@@ -46,6 +68,8 @@ export function standStage(stage: StageName, input: StandingInput): StageEvidenc
     baseline,
     history,
     closedLoop,
+    slo,
+    lost,
   });
   if (candidate.length === 0)
     return evidence(
@@ -60,11 +84,11 @@ export function standStage(stage: StageName, input: StandingInput): StageEvidenc
       stand(stage, 'measured', 'this run only measures', 'Run with --mode gate to compare it with a baseline.'),
     );
   }
-  const found = findHistory(stage, input);
+  const source = candidate.find((one) => one.measurement.stream.tokenSource !== null)?.measurement.stream.tokenSource;
+  const found = findHistory(stage, source ?? null, input);
   if (found.kind === 'no')
     return evidence(input.record.mode === 'baseline' ? { ...found.standing, standing: 'measured' } : found.standing);
-  // A ramp's mean length depends on where it stopped.
-  const drift = stage === 'linear' ? null : outputDrift(candidate, found.baseline, closedLoop);
+  const drift = outputDrift({ stage, candidate, baseline: found.baseline, closedLoop });
   if (drift !== null)
     return { ...evidence(stand(stage, 'invalid', drift, DRIFT_ADVICE), found.history, found.baseline), candidate: [] };
   return evidence(stand(stage, 'compared', null, null), found.history, found.baseline);
@@ -88,6 +112,13 @@ function usable(measurement: RecordedStage, boot: BootRecord, strict: boolean): 
   return measuredKnee && faults.every((fault) => fault.code === 'incomplete');
 }
 
+function lostBoot(boot: BootRecord, stage: StageName, strict: boolean): LostBoot {
+  const measurement = boot.stages.find((one) => one.stage === stage);
+  const fault = measurement && blocking(measurement, strict)[0];
+  const reason = fault?.message ?? measurement?.reason ?? boot.reason ?? 'it was not measured';
+  return { boot: boot.index, reason, advice: fault?.advice ?? null };
+}
+
 function withoutValues(stage: StageName, measured: readonly RecordedStage[], input: StandingInput): StageStanding {
   const invalid = measured.flatMap((measurement) => blocking(measurement, input.strict));
   if (invalid.length > 0) return stand(stage, 'invalid', invalid[0]!.message, invalid[0]!.advice);
@@ -107,7 +138,7 @@ type Found =
   | { readonly kind: 'yes'; readonly history: History; readonly baseline: readonly BootMetrics[] }
   | { readonly kind: 'no'; readonly standing: StageStanding };
 
-function findHistory(stage: StageName, { record, lookup }: StandingInput): Found {
+function findHistory(stage: StageName, tokenSource: string | null, { record, lookup }: StandingInput): Found {
   const no = (
     standing: 'unbaselined' | 'incomparable',
     reason: string,
@@ -133,28 +164,20 @@ function findHistory(stage: StageName, { record, lookup }: StandingInput): Found
     const differences = compareFacts(newest.workload, workload?.facts ?? {});
     return no('incomparable', `the workload differs from the stored one in ${fields(differences)}`, differences);
   }
-  const baseline = storedBoots(history, record.id);
-  if (baseline.length === 0) return no('unbaselined', 'the newest segment of its history has no boot yet');
-  const sources = tokenSources(stage, history, record);
-  if (sources !== null) return no('incomparable', 'its tokens were counted by another source', [sources]);
-  return { kind: 'yes', history, baseline };
-}
-
-/** Boots of the newest segment, without those of this very run. */
-const storedBoots = (history: History, runId: string): readonly BootMetrics[] =>
-  (history.segments.at(-1)?.boots ?? [])
-    .filter((boot) => !boot.id.startsWith(`${runId}#`))
-    .map((boot) => ({ name: boot.id, metrics: boot.metrics }));
-
-/** The engine's own usage and a count of chunks are different things: TPOT and throughput would not be comparable. */
-function tokenSources(stage: StageName, history: History, record: RunRecord): FactDifference | null {
-  const baseline = history.segments.at(-1)?.boots.at(-1)?.tokenSource ?? null;
-  const candidate =
-    candidateBoots(record)
-      .flatMap((boot) => boot.stages)
-      .find((measured) => measured.stage === stage)?.stream.tokenSource ?? null;
-  if (baseline === null || candidate === null || baseline === candidate) return null;
-  return { field: 'tokenSource', baseline, candidate };
+  // Boots of the newest segment, without those of this very run.
+  const stored = (history.segments.at(-1)?.boots ?? []).filter((boot) => !boot.id.startsWith(`${record.id}#`));
+  if (stored.length === 0) return no('unbaselined', 'the newest segment of its history has no boot yet');
+  // The engine's own usage and a count of chunks are different things: TPOT and throughput would not be comparable.
+  const alike = stored.filter(
+    (boot) => boot.tokenSource === null || tokenSource === null || boot.tokenSource === tokenSource,
+  );
+  if (alike.length === 0) {
+    const [baseline, candidate] = [String(stored.at(-1)!.tokenSource), String(tokenSource)];
+    return no('incomparable', 'its tokens were counted by another source', [
+      { field: 'tokenSource', baseline, candidate },
+    ]);
+  }
+  return { kind: 'yes', history, baseline: alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics })) };
 }
 
 export function fields(differences: readonly FactDifference[]): string {
@@ -172,28 +195,52 @@ const DRAW = 2;
 const DRIFT_ADVICE = 'Fix the output lengths (workload.output with ignoreEos), or record a baseline with the new ones.';
 const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
-function outputDrift(
-  candidate: readonly BootMetrics[],
-  baseline: readonly BootMetrics[],
-  closedLoop: boolean,
-): string | null {
-  const [here, there] = [meanOutput(candidate), meanOutput(baseline)];
-  if (here === null || there === null || there <= 0) return null;
-  const drift = here / there - 1;
-  // In closed loop a faster side answers more requests, so the two means are of different draws.
-  const n = Math.min(...[...candidate, ...baseline].map((boot) => boot.metrics['output.tokens.mean']?.n ?? 0));
-  if (Math.abs(drift) <= MOST_DRIFT + (closedLoop ? DRAW / Math.sqrt(Math.max(1, n)) : 0)) return null;
+function outputDrift(stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>): string | null {
+  const change = outputChange(stage);
+  if (change === null || Math.abs(change.share) <= MOST_DRIFT + change.byDraw) return null;
   // Failing long answers shorten the mean of the successful ones: that is load being shed, and errors carry it.
-  if (drift < 0 && (worstErrors(candidate) ?? 0) > (worstErrors(baseline) ?? 0) + ERRORS_THAT_SHORTEN) return null;
-  return `the workload drifted: answers are ${(100 * Math.abs(drift)).toFixed(1)} % ${drift < 0 ? 'shorter' : 'longer'} than the baseline's (${there.toFixed(0)} → ${here.toFixed(0)} tokens)`;
+  const [here, there] = [worstErrors(stage.candidate) ?? 0, worstErrors(stage.baseline) ?? 0];
+  if (change.share < 0 && here > there + ERRORS_THAT_SHORTEN) return null;
+  return `the workload drifted: answers are ${(100 * Math.abs(change.share)).toFixed(1)} % ${change.share < 0 ? 'shorter' : 'longer'} than the baseline's (${change.text})`;
 }
 
 const ERRORS_THAT_SHORTEN = 0.002;
 
-export function meanOutput(boots: readonly BootMetrics[]): number | null {
-  const values = boots
-    .map((boot) => boot.metrics['output.tokens.mean']?.value ?? null)
-    .filter((value) => value !== null);
+export interface OutputChange {
+  /** −0.1 = answers are 10 % shorter. */
+  readonly share: number;
+  /** What of it may come from the two sides having drawn other requests. */
+  readonly byDraw: number;
+  /** "180 → 160 tokens". */
+  readonly text: string;
+}
+
+/**
+ * How much the answers' length moved: as the share of what was asked for, where both sides have it; else as mean
+ * tokens, but not on a ramp, where the mean depends on the steps that ran. null = not known.
+ */
+export function outputChange(
+  stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>,
+): OutputChange | null {
+  const { candidate, baseline } = stage;
+  const have = (id: string): boolean => meanOf(candidate, id) !== null && meanOf(baseline, id) !== null;
+  const ids = stage.stage === 'linear' ? ['output.share'] : ['output.share', 'output.tokens.mean'];
+  const id = ids.find(have);
+  if (id === undefined) return null;
+  const [here, there] = [meanOf(candidate, id)!, meanOf(baseline, id)!];
+  if (there <= 0) return null;
+  // In closed loop a faster side answers more requests, and a ramp that goes on longer too: the two sides draw others.
+  const n = Math.min(...[...candidate, ...baseline].flatMap((boot) => boot.metrics[id]?.n ?? []));
+  const otherDraws = stage.closedLoop || stage.stage === 'linear';
+  const text =
+    id === 'output.share'
+      ? `${formatValue('share', there)} → ${formatValue('share', here)} of the tokens asked for`
+      : `${there.toFixed(0)} → ${here.toFixed(0)} tokens`;
+  return { share: here / there - 1, byDraw: otherDraws ? DRAW / Math.sqrt(Math.max(1, n)) : 0, text };
+}
+
+function meanOf(boots: readonly BootMetrics[], id: string): number | null {
+  const values = boots.map((boot) => boot.metrics[id]?.value ?? null).filter((value) => value !== null);
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

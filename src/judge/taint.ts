@@ -5,11 +5,11 @@ import { median } from 'simple-statistics';
 import type { History } from '../baseline/schema.ts';
 import { resolveMetric } from '../metrics.ts';
 import type { StageMeasurement } from '../stages/measurement.ts';
-import { addSpread, type Spread, spreadOf, toScale } from '../stats/summary.ts';
+import { addSpread, type BootValues, type Spread, spreadOf, toScale } from '../stats/summary.ts';
 import { COMPARED } from './selection.ts';
 
 /** Rounds by metric id: what the rule needs of a boot, fresh or stored. */
-export type RoundValues = Readonly<Record<string, { readonly rounds: readonly (number | null)[] }>>;
+export type RoundValues = Readonly<Record<string, Pick<BootValues, 'rounds' | 'roundBounds'>>>;
 /** Standard deviation of the rounds inside a boot, by metric id, on the scale of comparison. */
 export type RoundSds = ReadonlyMap<string, number>;
 
@@ -62,14 +62,19 @@ export function outlyingRounds(metrics: RoundValues, sds: RoundSds): readonly nu
 export function roundSds(boots: readonly RoundValues[]): RoundSds {
   const sds = new Map<string, number>();
   for (const id of COMPARED.benchmark) {
-    const spread = boots.reduce<Spread>(
-      (sum, boot) => addSpread(sum, spreadOf(scaledRounds(boot, id).filter((value) => value !== null))),
-      { ss: 0, df: 0 },
-    );
+    const spread = boots.reduce<Spread>((sum, boot) => addSpread(sum, spreadOf(exactRounds(boot, id))), {
+      ss: 0,
+      df: 0,
+    });
     if (spread.df >= FEWEST_DF && spread.ss > 0) sds.set(id, Math.sqrt(spread.ss / spread.df));
   }
   return sds;
 }
+
+const exactRounds = (metrics: RoundValues, id: string): number[] =>
+  scaledRounds(metrics, id).filter(
+    (value, round) => value !== null && (metrics[id]?.roundBounds?.[round] ?? 'exact') === 'exact',
+  ) as number[];
 
 function scaledRounds(metrics: RoundValues, id: string): (number | null)[] {
   const metric = resolveMetric(id);

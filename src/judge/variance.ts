@@ -1,7 +1,7 @@
 // How much boots differ: the variance of one boot's summary, pooled from all that is known about it. The boots at
 // hand say little (K − 1 degrees of freedom), so older history and, while that is thin, a shipped prior help.
 
-import { bootValue } from '../baseline/ledger.ts';
+import { alike, bootValue, spreadOfEntries } from '../baseline/ledger.ts';
 import type { History } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
@@ -22,9 +22,13 @@ const PRIOR_DF = 4;
 export const LEDGER_ENOUGH_DF = 12;
 const LEDGER_MOST_DF = 30;
 const MOST_DF = 40;
+/** A value read in steps of q has at least the variance of a uniform error of ±q/2. */
+const OF_UNIFORM = 12;
 
 /**
  * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 40.
+ * Seconds and counts come in steps q (a window, a request): their s² is at least q²/12. Shares do too, but in steps of
+ * one request in all, far below what boots differ by.
  * @param baseline @param candidate summaries of boots, on the scale of comparison, without censored ones
  */
 export function poolVariance(
@@ -37,30 +41,38 @@ export function poolVariance(
   const cand = spreadOf(candidate);
   const ledgerDf = Math.min(ledger.df, LEDGER_MOST_DF);
   const ledgerSs = ledger.df > 0 ? (ledger.ss / ledger.df) * ledgerDf : 0;
-  const priorDf = ledger.df >= LEDGER_ENOUGH_DF ? 0 : PRIOR_DF;
+  // Squares that add up to nothing say that values come in steps, not that boots are all alike.
+  const priorDf = ledger.df >= LEDGER_ENOUGH_DF && ledger.ss > 0 ? 0 : PRIOR_DF;
   const df = priorDf + base.df + cand.df + ledgerDf;
-  const variance = (priorDf * metric.priorSd ** 2 + base.ss + cand.ss + ledgerSs) / df;
+  const pooled = (priorDf * metric.priorSd ** 2 + base.ss + cand.ss + ledgerSs) / df;
+  const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
+  const least = inSteps ? stepOf([...baseline, ...candidate], metric.resolution) ** 2 / OF_UNIFORM : 0;
   return {
-    sd: Math.sqrt(variance),
+    sd: Math.sqrt(Math.max(pooled, least)),
     df: { total: Math.min(df, MOST_DF), baseline: base.df, candidate: cand.df, ledger: ledgerDf, prior: priorDf },
   };
 }
 
-/** What history beyond the newest segment's listed boots knows: its ledger, and the scatter inside older segments. */
-export function ledgerOf(history: History, metricId: string): Spread {
-  const rounds = usualRounds(history, metricId);
-  const entry = history.ledger[metricId];
-  const stored =
-    entry !== undefined && (rounds === null || entry.rounds === rounds)
-      ? { ss: entry.ss, df: entry.df }
-      : { ss: 0, df: 0 };
-  return history.segments.slice(0, -1).reduce<Spread>((sum, segment) => {
-    const boots = segment.boots.filter((boot) => boot.metrics[metricId]?.rounds.length === rounds);
-    return addSpread(sum, spreadOf(boots.map((boot) => bootValue(boot, metricId)).filter((value) => value !== null)));
-  }, stored);
+/** Stored values have seven digits: closer ones are the same. */
+const SAME = 1e-6;
+
+/** The smallest gap between distinct values, at least the resolution. */
+function stepOf(values: readonly number[], resolution: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const gaps = sorted
+    .map((value, index) => value - (sorted[index - 1] ?? value))
+    .filter((gap, index) => gap > SAME * Math.abs(sorted[index]!));
+  return Math.max(resolution, gaps.length === 0 ? 0 : Math.min(...gaps));
 }
 
-/** Rounds a boot of the newest segment; summaries of other numbers of rounds scatter differently. */
-const usualRounds = (history: History, metricId: string): number | null =>
-  history.segments.at(-1)?.boots.findLast((boot) => boot.metrics[metricId] !== undefined)?.metrics[metricId]?.rounds
-    .length ?? null;
+/** What history beyond the newest segment's listed boots knows: its ledger, and the scatter inside older segments. */
+export function ledgerOf(history: History, id: string): Spread {
+  // Summaries of other numbers of rounds scatter differently.
+  const newest = history.segments.at(-1)?.boots.findLast((boot) => boot.metrics[id] !== undefined);
+  if (newest === undefined) return spreadOfEntries(history.ledger[id], null);
+  return history.segments
+    .slice(0, -1)
+    .map((segment) => alike(segment.boots, newest, id).map((boot) => bootValue(boot, id)))
+    .map((values) => spreadOf(values.filter((value) => value !== null)))
+    .reduce<Spread>(addSpread, spreadOfEntries(history.ledger[id], newest.metrics[id]!.rounds.length));
+}

@@ -4,6 +4,7 @@
 import type { Dispatcher } from 'undici';
 import { type Answer, countTokens, createAnswer } from './answer.ts';
 import type { Connections } from './connections.ts';
+import { type Shortage, shortageOf } from './limits.ts';
 import { type Channel, isVisible } from './stream.ts';
 import { headersOf, locate, sanitise, sanitiseId, secretsOf, type Target } from './target.ts';
 import type { Outcome, Timeline } from './timeline.ts';
@@ -28,10 +29,14 @@ export interface ClientOptions {
   readonly requestTimeoutMs: number;
   readonly stallTimeoutMs: number;
   readonly worker: number;
+  /** Values that no row may hold, beside those of the target's headers. */
+  readonly secrets?: readonly string[] | undefined;
   /** performance.now() of this thread at the load's time zero. */
   readonly originMs: number;
   /** A token-bearing event at tMs (load's clock), gapMs after the one before it in the same answer. */
   onToken?(phase: number, tMs: number, gapMs: number | null): void;
+  /** This machine could not open a connection: its request ends as `cut`, for it says nothing of the deployment. */
+  onShortage?(shortage: Shortage): void;
   /** The request is over. Times of its token-bearing events are in `tokens`. */
   onEnd(row: Timeline, tokens: TokenTimes): void;
 }
@@ -58,7 +63,7 @@ export function createClient(options: ClientOptions): Client {
     ...options,
     ...locate(options.target, options.path),
     headers: headersOf(options.target, options.streamed),
-    secrets: secretsOf(options.target),
+    secrets: [...secretsOf(options.target), ...(options.secrets ?? [])],
     leave: (exchange) => running.delete(exchange),
   };
   // One sweep over all instead of two timers for each: limits are kept to within this.
@@ -193,7 +198,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.over) return;
     const now = performance.now();
     if (this.controller === null) {
-      this.finish('connect_error', describe(error), now);
+      const shortage = shortageOf(error);
+      this.finish(shortage === null ? 'connect_error' : 'cut', describe(error), now);
+      if (shortage !== null) this.context.onShortage?.(shortage);
     } else if (this.answer !== null) {
       if (this.answer.failure !== null) this.finish(this.answer.failure.outcome, this.answer.failure.error, now);
       else if (this.answer.done) this.finish('ok', null, this.lastByteAt);

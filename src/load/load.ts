@@ -3,14 +3,12 @@
 
 import { Worker } from 'node:worker_threads';
 import { PlimsollError } from '../errors.ts';
-import { createHistogram, decodeHistogram, type Histogram } from '../stats/histogram.ts';
-import { provenPercentile } from '../stats/sample-size.ts';
 import type { WorkloadRef } from '../workload/workload.ts';
 import type { ShardAccounts } from './accounts.ts';
-import { TOKEN_BUCKET_MS } from './client.ts';
 import { createLiveFigures } from './live.ts';
+import { mergeAccounts } from './merge.ts';
 import type { LoadPlan } from './plan.ts';
-import type { ClientPhaseHealth, LoadProgress, LoadResult } from './result.ts';
+import type { LoadProgress, LoadResult } from './result.ts';
 import { endOf } from './shard.ts';
 import type { Target } from './target.ts';
 import type { Timeline } from './timeline.ts';
@@ -22,6 +20,8 @@ export interface LoadJob {
   readonly workload: WorkloadRef;
   /** Threads; each carries every n-th request. */
   readonly workers: number;
+  /** Values that must not come back in a row's error: servers quote what they were started with. */
+  readonly secrets?: readonly string[];
 }
 
 export interface LoadHooks {
@@ -44,7 +44,8 @@ const DEAD_MS = 2_000;
 
 /**
  * Never throws for what the deployment does.
- * @throws PlimsollError what opening the workload throws; CLIENT_LIMITS where a worker ran out of memory
+ * @throws PlimsollError what opening the workload throws; CLIENT_LIMITS where the client ran out of memory, open files
+ *   or ports; INTERNAL where a request got lost
  */
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
@@ -73,6 +74,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
       }
     };
     const watchDeath = createDeathWatch();
+    const received = plan.phases.map(() => 0);
     const onAbort = (): void => halt('cancelled', 'cancelled');
     hooks.signal?.addEventListener('abort', onAbort);
     const ticking = setInterval(
@@ -89,6 +91,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
       const done = crew.run((worker, update) =>
         guard(() => {
           live.add(worker, update);
+          for (const { phase } of update.rows) received[phase]! += 1;
           if (update.rows.length > 0) hooks.onRows(update.rows);
           const dead = watchDeath(update.rows);
           if (dead !== null) halt('dead', dead);
@@ -106,7 +109,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
         originMs,
         offeredMs: Math.min(stopped?.atMs ?? Number.POSITIVE_INFINITY, endOf(plan)),
         durationMs,
-        ...merge(plan, accounts),
+        ...mergeAccounts(plan, stopped?.atMs ?? null, accounts, received),
       };
     } finally {
       clearInterval(ticking);
@@ -144,6 +147,7 @@ async function hire(job: LoadJob): Promise<Crew> {
       streamed: job.workload.config.stream,
       worker,
       workers: Math.max(1, job.workers),
+      secrets: job.secrets,
     };
     return employ(new Worker(entry, { workerData, name: `load-${worker}` }), (update) => onUpdate(worker, update));
   });
@@ -229,51 +233,3 @@ function createDeathWatch(): (rows: readonly Timeline[]) => string | null {
     return null;
   };
 }
-
-type Merged = Pick<LoadResult, 'phases' | 'gapsUs' | 'bucketMs' | 'tokensReceived' | 'retries'>;
-
-function merge(plan: LoadPlan, accounts: readonly ShardAccounts[]): Merged {
-  const phases = plan.phases.map((_, index) => accounts.map(({ phases }) => phases[index]!));
-  const buckets = Math.max(0, ...accounts.map(({ tokens }) => tokens.length));
-  return {
-    phases: phases.map(healthOf),
-    gapsUs: phases.map((shares) => sum(shares.map(({ gapsUs }) => gapsUs))),
-    bucketMs: TOKEN_BUCKET_MS,
-    tokensReceived: Array.from({ length: buckets }, (_, bucket) =>
-      total(accounts.map(({ tokens }) => tokens[bucket] ?? 0)),
-    ),
-    retries: total(accounts.map(({ retries }) => retries)),
-  };
-}
-
-function healthOf(shares: readonly ShardAccounts['phases'][number][]): ClientPhaseHealth {
-  const delays = sum(shares.map(({ dispatchDelayUs }) => dispatchDelayUs));
-  const sent = total(shares.map((share) => share.sent));
-  const dropped = total(shares.map((share) => share.dropped));
-  const loops = shares.map(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms).filter((delay) => delay !== null);
-  const ms = (percentile: number): number => delays.getValueAtPercentile(percentile) / 1_000;
-  return {
-    dispatchDelayMs:
-      delays.totalCount === 0
-        ? null
-        : {
-            p50: ms(50),
-            p99: ms(99),
-            p99AtLeast: ms(provenPercentile(delays.totalCount, 0.99)),
-            max: delays.maxValue / 1_000,
-          },
-    eventLoopDelayP99Ms: loops.length === 0 ? null : Math.max(...loops),
-    cpuShare: shares.map(({ cpuShare }) => cpuShare ?? 0),
-    planned: sent + dropped,
-    sent,
-    dropped,
-  };
-}
-
-function sum(encoded: readonly string[]): Histogram {
-  const all = createHistogram();
-  for (const text of encoded) all.add(decodeHistogram(text) as Histogram);
-  return all;
-}
-
-const total = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);

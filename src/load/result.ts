@@ -15,6 +15,7 @@ export interface ClientPhaseHealth {
   readonly eventLoopDelayP99Ms: number | null;
   /** Busy share of one core, per worker. */
   readonly cpuShare: readonly number[];
+  /** Slots of the schedule; after an early end those due by then. Closed loop: what was sent. */
   readonly planned: number;
   readonly sent: number;
   /** Slots that found maxInFlight reached. */
@@ -38,6 +39,7 @@ export interface LoadResult {
   /** What was received in each bucket of `bucketMs` from the load's start. */
   readonly bucketMs: number;
   readonly tokensReceived: readonly number[];
+  /** Requests that were sent again, since the kept-alive connection they went into was closed at once. */
   readonly retries: number;
 }
 

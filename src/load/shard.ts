@@ -6,6 +6,7 @@ import { type Accounts, createAccounts, type ShardAccounts } from './accounts.ts
 import { type Slot, schedule, shard } from './arrivals.ts';
 import { type Client, type ClientRequest, createClient } from './client.ts';
 import type { Connections } from './connections.ts';
+import { connectionsOf, limitError, readLimits } from './limits.ts';
 import { pace, pause } from './pacer.ts';
 import type { LoadPlan } from './plan.ts';
 import type { Target } from './target.ts';
@@ -18,6 +19,7 @@ export interface ShardJob {
   readonly streamed: boolean;
   readonly worker: number;
   readonly workers: number;
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /** Since the last update; inFlight as it is. */
@@ -38,7 +40,10 @@ export interface ShardControl {
 const UPDATE_MS = 100;
 const DRAIN_POLL_MS = 10;
 
-/** @param originMs performance.now() of this thread at the load's time zero; may be ahead */
+/**
+ * @param originMs performance.now() of this thread at the load's time zero; may be ahead
+ * @throws PlimsollError CLIENT_LIMITS where this machine ran out of open files or ports
+ */
 export async function runShard(
   job: ShardJob,
   workload: Workload,
@@ -51,6 +56,9 @@ export async function runShard(
   const accounts = createAccounts(plan);
   const now = (): number => performance.now() - originMs;
   const answered = new Map<number, (row: Timeline) => void>();
+  const limits = readLimits();
+  const short = new AbortController();
+  const halt = AbortSignal.any([control.halt, short.signal]);
   let rows: Timeline[] = [];
   let sent = 0;
   let tokens = 0;
@@ -62,10 +70,18 @@ export async function runShard(
     requestTimeoutMs: plan.requestTimeoutMs,
     stallTimeoutMs: plan.stallTimeoutMs,
     worker: job.worker,
+    secrets: job.secrets,
     originMs,
     onToken(phase, _tMs, gapMs) {
       tokens += 1;
       if (gapMs !== null) accounts.gap(phase, gapMs);
+    },
+    onShortage(shortage) {
+      if (short.signal.aborted) return;
+      // Of all workers; each carries its share of the load.
+      const inFlight = (client.inFlight + 1) * job.workers;
+      short.abort(limitError(shortage, limits, connectionsOf(plan), inFlight));
+      client.cut('the client ran out of its limits');
     },
     onEnd(row, times) {
       accounts.ended(row, times);
@@ -101,24 +117,26 @@ export async function runShard(
         client,
         now,
         send,
-        halt: control.halt,
+        halt,
       }),
       runUsers({
         plan,
         worker: job.worker,
         workers: job.workers,
         now,
-        signal: control.halt,
+        signal: halt,
         // Numbered behind the open loop's requests, each worker in its own residue class.
         send: createUserSend(planned.plannedMs.length, job, workload, now, send, answered),
       }),
-      pause(endOf(plan) - now(), control.halt),
+      pause(endOf(plan) - now(), halt),
     ]);
+    short.signal.throwIfAborted();
     const drainUntilMs = now() + plan.drainMs;
     while (client.inFlight > 0) {
       if (now() >= drainUntilMs) client.cut(`not complete ${plan.drainMs} ms after the load's end`);
       else await pause(DRAIN_POLL_MS, control.cut);
     }
+    short.signal.throwIfAborted();
   } finally {
     clearInterval(ticking);
     control.cut.removeEventListener('abort', cut);

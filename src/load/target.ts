@@ -1,5 +1,6 @@
 // Where requests go and with which headers, and how what comes back from there is made fit to be stored. Pure.
 
+import { maskSecrets } from '../deployment/mask.ts';
 import type { Target } from '../deployment/target.ts';
 
 export type { Target } from '../deployment/target.ts';
@@ -27,11 +28,10 @@ export const secretsOf = (target: Target): string[] =>
     .map((value) => value.replace(/^(bearer|basic)\s+/i, ''))
     .filter((value) => value.length >= 8);
 
-/** One printable line of at most 200 characters, without the values of our own headers. */
+/** One printable line of at most 200 characters, without secrets: they go before anything is cut in two. */
 export function sanitise(text: string, secrets: readonly string[]): string {
-  let clean = text.slice(0, 2_000);
-  for (const secret of secrets) clean = clean.replaceAll(secret, '***');
-  return clean
+  return maskSecrets(text, secrets)
+    .slice(0, 2_000)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .trim()
     .slice(0, 200);

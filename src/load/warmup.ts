@@ -4,6 +4,7 @@
 import { openWorkload, type WorkloadRef } from '../workload/workload.ts';
 import { createClient } from './client.ts';
 import { openConnections } from './connections.ts';
+import { limitError, readLimits } from './limits.ts';
 import type { Target } from './target.ts';
 
 export interface WarmUpOptions {
@@ -13,12 +14,14 @@ export interface WarmUpOptions {
   readonly concurrency: number;
   /** For each request. */
   readonly timeoutMs: number;
+  /** As in LoadJob. */
+  readonly secrets?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
 /**
  * Resolves when all have ended; on abort at once, with what has ended by then. Never throws for what the deployment does.
- * @throws PlimsollError what opening the workload throws
+ * @throws PlimsollError what opening the workload throws; CLIENT_LIMITS where this machine ran out of open files or ports
  */
 export async function warmUp(
   options: WarmUpOptions,
@@ -26,6 +29,7 @@ export async function warmUp(
   const { target, requests, timeoutMs, signal } = options;
   const workload = openWorkload(options.workload);
   const connections = openConnections(target);
+  const limits = readLimits();
   const result = { ok: 0, failed: 0, firstError: null as string | null };
   let sent = 0;
   let cancelled = signal?.aborted ?? false;
@@ -38,7 +42,12 @@ export async function warmUp(
     requestTimeoutMs: timeoutMs,
     stallTimeoutMs: timeoutMs,
     worker: 0,
+    secrets: options.secrets,
     originMs: performance.now(),
+    onShortage(shortage) {
+      over.reject(limitError(shortage, limits, options.concurrency, client.inFlight + 1));
+      cancel();
+    },
     onEnd(row) {
       if (row.outcome === 'ok') result.ok += 1;
       else if (row.outcome !== 'cut') {

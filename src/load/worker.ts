@@ -30,12 +30,15 @@ export type FromWorker =
     };
 
 if (parentPort !== null) {
-  work(parentPort, workerData as WorkerJob).catch((error: unknown) => {
-    const known = error instanceof PlimsollError ? error : null;
-    const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-    tell(parentPort!, { kind: 'failed', code: known?.code ?? null, message, hint: known?.hint });
-    parentPort!.close();
-  });
+  const port = parentPort;
+  work(port, workerData as WorkerJob)
+    .catch((error: unknown) => {
+      const known = error instanceof PlimsollError ? error : null;
+      const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
+      tell(port, { kind: 'failed', code: known?.code ?? null, message, hint: known?.hint });
+    })
+    // Only now: on a closed port nobody would hear of a failure.
+    .finally(() => port.close());
 }
 
 async function work(port: MessagePort, job: WorkerJob): Promise<void> {
@@ -67,7 +70,6 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     tell(port, { kind: 'done', accounts });
   } finally {
     await connections.destroy();
-    port.close();
   }
 }
 

@@ -17,6 +17,8 @@ const GAUGES = Object.keys(METRIC_BY_GAUGE) as Gauge[];
 export interface EngineSampler extends Sampler {
   /** One reading now, beside the schedule. */
   read(signal?: AbortSignal): Promise<Reading>;
+  /** Its counter began anew since the mark. */
+  restarted(): boolean;
 }
 
 // A saturated engine answers late, and what it then says is what matters most.
@@ -51,6 +53,7 @@ export function createEngineSampler(
         kind: 'failed',
         reason: `no metrics endpoint is known for ${ENGINES_TABLE[engine].label}; set deployment.metrics`,
       };
+    const askedMs = performance.now();
     const answer = await client.get(path, { timeoutMs: READ_LIMIT_MS, signal, maxBytes: PAGE_LIMIT_BYTES });
     const atMs = performance.now();
     if (answer.kind === 'failed') return { kind: 'failed', reason: `GET ${path}: ${answer.reason}` };
@@ -68,7 +71,9 @@ export function createEngineSampler(
       kind: 'values',
       atMs,
       values:
-        preemptions === undefined ? values : { ...values, [METRIC_BY_GAUGE.preemptions]: counter.since(preemptions) },
+        preemptions === undefined
+          ? values
+          : { ...values, [METRIC_BY_GAUGE.preemptions]: counter.since(preemptions, askedMs) },
       missing,
     };
   };
@@ -81,6 +86,7 @@ export function createEngineSampler(
       cancel = every(intervalMs, () => read(), report);
     },
     mark: counter.mark,
+    restarted: counter.restarted,
     async stop() {
       cancel();
       await client.close();
@@ -124,16 +130,24 @@ export function readGauges(samples: readonly PrometheusSample[], names: Names): 
 
 /** Growth of a counter since the mark; a fall means that the engine restarted and counts from 0. */
 function createCounter() {
-  let last: number | null = null;
+  let last: { readonly value: number; readonly askedMs: number } | null = null;
   let grown = 0;
+  let restarted = false;
   return {
-    since(value: number): number {
-      if (last !== null) grown += value >= last ? value - last : value;
-      last = value;
+    since(value: number, askedMs: number): number {
+      // An answer that was overtaken by a later one is lower without any restart.
+      if (last !== null && askedMs < last.askedMs) return grown;
+      if (last !== null) {
+        restarted ||= value < last.value;
+        grown += value >= last.value ? value - last.value : value;
+      }
+      last = { value, askedMs };
       return grown;
     },
     mark() {
       grown = 0;
+      restarted = false;
     },
+    restarted: () => restarted,
   };
 }

@@ -31,6 +31,8 @@ export interface Monitor extends AsyncDisposable {
   mark(): void;
   /** Metrics that gave no value since the last mark (right after a mark: before it), with the reason. */
   problems(): readonly SamplerProblem[];
+  /** The engine began anew since the last mark, by its counter of preemptions: one that had none does not show it. */
+  restarted(): boolean;
   /** The last value of a metric (without statistic), from whichever stage. */
   latest(metric: string): number | undefined;
   /** The engine's gauges now, beside the schedule. */
@@ -98,6 +100,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
       for (const account of accounts) account.mark();
     },
     problems: () => [...nvidiaOff, ...accounts.flatMap((account) => account.problems())],
+    restarted: () => engine.restarted(),
     latest: (metric) => latest.get(metric),
     readEngine: (signal) => engine.read(signal),
     stop,

@@ -136,6 +136,7 @@ function refuseForeign(first: RunRecord, record: RunRecord): void {
   if (record.deployment !== first.deployment)
     refuse(`deployment is ${first.deployment} in one and ${record.deployment} in the other`);
   refuseDifference('environment', first.environment, record.environment, refuse);
+  refuseDifference('slo', first.slo ?? {}, record.slo ?? {}, refuse);
   for (const [stage, workload] of Object.entries(record.workloads)) {
     const other = first.workloads[stage as keyof RunRecord['workloads']];
     if (other === undefined || other.key === workload.key) continue;

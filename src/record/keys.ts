@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Config, StageName } from '../config/schema.ts';
 import type { LoadPlan, OfferedLoad, PhasePlan } from '../load/plan.ts';
-import type { FactDifference, Facts } from './schema.ts';
+import type { FactDifference, Facts, RunRecord } from './schema.ts';
 
 /**
  * Facts of one stage's workload: the stage, its resolved loads, the limits that decide what counts as failed, and
@@ -54,6 +54,12 @@ function describeThink(think: Extract<OfferedLoad, { kind: 'closed' }>['think'])
 const distinct = (texts: readonly string[]): string => (new Set(texts).size === 1 ? texts[0]! : texts.join(', '));
 /** Twelve digits: equidistant steps and shares of a knee end in rounding noise. */
 const rounded = (value: number): string => String(Number(value.toPrecision(12)));
+
+/** Goodput counts what met the SLO: of two SLOs it is two different things. The knee has the SLO in its stage's key. */
+export const dependsOnSlo = (metric: string): boolean => metric.startsWith('goodput.');
+
+export const sameSlo = (left: RunRecord['slo'], right: RunRecord['slo']): boolean =>
+  compareFacts(left ?? {}, right ?? {}).length === 0;
 
 /** Sixteen hex digits that are equal exactly when all facts are, in whatever order they stand. */
 export function workloadKey(facts: Facts): string {

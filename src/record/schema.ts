@@ -23,12 +23,15 @@ export interface FactDifference {
 
 const bound = z.enum(['exact', 'above', 'below']);
 const finite = z.number();
+/** What goodput counts: `ttftMs`, `tpotMs`, `e2eMs` of a request, null = no such limit. null as a whole = not known. */
+export const sloSchema = z.record(z.string(), finite.nullable()).nullable().default(null);
 const metricValue = z.object({
   value: finite.nullable(),
   bound,
   n: z.number(),
   thin: z.boolean(),
   rounds: z.array(finite.nullable()),
+  roundBounds: z.array(bound).optional(),
   note: z.string().nullable(),
 });
 const invalidity = z.object({
@@ -117,6 +120,10 @@ export const bootSchema = z.object({
   /** complete; died: ended during a stage; cancelled; not_ready: never answered. */
   end: z.enum(['complete', 'died', 'cancelled', 'not_ready']),
   reason: z.string().nullable(),
+  /** What may differ between boots of one run, beside the run's own subject. */
+  subject: factsSchema.default({}),
+  /** Interleaved: boots of one number were run beside each other. */
+  pair: z.number().int().nullable().default(null),
   stages: z.array(stageMeasurementSchema),
 });
 export type BootRecord = z.output<typeof bootSchema>;
@@ -139,6 +146,8 @@ export const runRecordSchema = z.object({
   workloads: z.partialRecord(z.enum(STAGES), z.object({ key: z.string(), facts: factsSchema })),
   /** What may differ, and is shown: commit, engine version, command, image, …. */
   subject: factsSchema,
+  /** The SLO that goodput was counted by. */
+  slo: sloSchema,
   boots: z.array(bootSchema),
   /** Boots of a run that were started and thrown away (invalid client), with the reason. */
   discarded: z.array(z.object({ index: z.number(), reason: z.string() })),

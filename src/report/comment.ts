@@ -54,6 +54,6 @@ export function renderComment(
     sections,
     COMMENT_BYTES,
     (names) =>
-      `Shortened to fit a comment: ${[...new Set(names)].join(', ')}. The job summary and the artifact have all of it.`,
+      `Shortened to fit a comment: ${[...new Set(names)].join(', ')}. The job summary and the files of the run have all of it.`,
   );
 }

@@ -152,7 +152,7 @@ export function reproduceSection({ record, verdict, provenance }: ReportInput, y
   const where =
     provenance.runUrl === null
       ? ''
-      : `The full report is in the job summary and the artifact of ${webLink('this run', provenance.runUrl)}.`;
+      : `The full report is in the job summary of ${webLink('this run', provenance.runUrl)}; its files are an artifact there where the workflow uploads them.`;
   const facts = [
     `Rules from ${inlineCode(provenance.policySource)}.`,
     provenance.commit === null ? '' : `Commit ${inlineCode(provenance.commit, 40)}.`,

@@ -45,6 +45,7 @@ export function renderSummary(input: ReportInput): string {
   return fit(
     sections,
     SUMMARY_BYTES,
-    (names) => `Shortened to fit a job summary: ${[...new Set(names)].join(', ')}. The artifact has all of it.`,
+    (names) =>
+      `Shortened to fit a job summary: ${[...new Set(names)].join(', ')}. The files of the run have all of it.`,
   );
 }

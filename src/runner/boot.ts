@@ -44,7 +44,8 @@ export async function measureBoot(context: BootContext): Promise<BootResult> {
   } catch (error) {
     if (!(error instanceof PlimsollError)) throw error;
     const end = context.signal.aborted ? 'cancelled' : 'not_ready';
-    return { boot: bootRecord(context.boot, startedAt, null, end, error.message, []), subject: {}, error };
+    const facts = { index: context.boot, startedAt, bootMs: null, end, reason: error.message, subject: {} } as const;
+    return { boot: bootRecord(facts, []), subject: {}, error };
   }
   await using _deployment = deployment;
   // Awaited here: the deployment goes when this function returns.
@@ -65,7 +66,7 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
   const subject = await readSubject(config, deployment, { cwd: context.workloadDir });
   const stages: StageMeasurement[] = [];
   const ended = (end: BootRecord['end'], reason: string | null): BootResult => ({
-    boot: bootRecord(context.boot, startedAt, deployment.bootMs, end, reason, stages),
+    boot: bootRecord({ index: context.boot, startedAt, bootMs: deployment.bootMs, end, reason, subject }, stages),
     subject,
     error: null,
   });
@@ -82,20 +83,12 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
   return ended('complete', null);
 }
 
-const bootRecord = (
-  index: number,
-  startedAt: string,
-  bootMs: number | null,
-  end: BootRecord['end'],
-  reason: string | null,
-  stages: readonly StageMeasurement[],
-): BootRecord => ({
-  index,
+type BootFacts = Pick<BootRecord, 'index' | 'startedAt' | 'bootMs' | 'end' | 'reason' | 'subject'>;
+
+const bootRecord = (facts: BootFacts, stages: readonly StageMeasurement[]): BootRecord => ({
+  ...facts,
   side: 'candidate',
-  startedAt,
-  bootMs,
-  end,
-  reason,
+  pair: null,
   stages: stages.map(asStored) as BootRecord['stages'],
 });
 

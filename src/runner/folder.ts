@@ -2,8 +2,9 @@
 // that is killed half-way leaves what it had. Whole files go through a rename; row files are gzip streams that
 // are flushed with every batch and stay readable wherever they break off.
 
+import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type WriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { constants, createGzip, type Gzip } from 'node:zlib';
 import type { BaselineLookup } from '../baseline/schema.ts';
 import { PlimsollError } from '../errors.ts';
@@ -47,11 +48,26 @@ export interface RunFolder {
 }
 
 /**
+ * Refuses a folder that a run could not use, and changes nothing in it.
+ * @throws PlimsollError OUT_NOT_WRITABLE where it can't be written, or holds files that are not a run's
+ */
+export function checkRunFolder(path: string): void {
+  earlierRun(path);
+  const probe = join(path, `.${process.pid}.tmp`);
+  writeFileAtomic(probe, '');
+  rmSync(probe, { force: true });
+}
+
+/** Name of the lock that keeps two runs out of one folder. */
+export const folderLock = (path: string): string =>
+  `out-${createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12)}`;
+
+/**
  * Takes `path` for a run: made where it is missing, emptied of an earlier run's files where it holds one.
  * @throws PlimsollError OUT_NOT_WRITABLE where it can't be written, or holds files that are not a run's
  */
 export function openRunFolder(path: string): RunFolder {
-  clearEarlierRun(path);
+  for (const name of earlierRun(path)) if (OURS.test(name)) rmSync(join(path, name), { recursive: true, force: true });
   writeFileAtomic(join(path, RUN_FILES.record), `${JSON.stringify({ schema: 'plimsoll/run', status: 'starting' })}\n`);
   const requests = openRows(join(path, RUN_FILES.requests));
   const series = openRows(join(path, RUN_FILES.series));
@@ -76,8 +92,9 @@ const OURS = new RegExp(
     .join('|')}|deployment-(\\d+|build)\\.log|.*\\.tmp)$`,
 );
 
-function clearEarlierRun(path: string): void {
-  if (!existsSync(path)) return;
+/** The files of the run that lies there; none where the folder is empty or missing. */
+function earlierRun(path: string): readonly string[] {
+  if (!existsSync(path)) return [];
   let names: string[];
   try {
     names = readdirSync(path);
@@ -91,7 +108,7 @@ function clearEarlierRun(path: string): void {
       },
     );
   }
-  if (names.length === 0) return;
+  if (names.length === 0) return [];
   if (!holdsRun(join(path, RUN_FILES.record))) {
     throw new PlimsollError(
       'OUT_NOT_WRITABLE',
@@ -101,7 +118,7 @@ function clearEarlierRun(path: string): void {
       },
     );
   }
-  for (const name of names) if (OURS.test(name)) rmSync(join(path, name), { recursive: true, force: true });
+  return names;
 }
 
 function holdsRun(recordPath: string): boolean {

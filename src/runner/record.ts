@@ -42,6 +42,11 @@ export function beginRecord(options: RecordOptions, environment: Facts, plans: P
     deployment: config.deployment.name,
     environment,
     workloads,
+    slo: {
+      ttftMs: config.slo.ttftMs ?? null,
+      tpotMs: config.slo.tpotMs ?? null,
+      e2eMs: config.slo.e2eMs ?? null,
+    },
     subject: { commit: options.provenance.commit },
     boots: [],
     discarded: [],

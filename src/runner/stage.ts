@@ -47,7 +47,7 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
   };
   const target: Target = { url: deployment.url, headers: deployment.headers, ca: deployment.ca };
 
-  const warm = await warmUp({ target, workload, ...WARM_UP, signal });
+  const warm = await warmUp({ target, workload, ...WARM_UP, secrets: config.secrets, signal });
   if (warm.failed > 0)
     progress.warn(
       `${plan.stage}: ${warm.failed} of ${warm.ok + warm.failed} warm-up requests failed (${warm.firstError ?? 'no reason given'})`,
@@ -93,7 +93,7 @@ async function load(
   void onExit;
   const phaseNames = plan.phases.map((phase) => phase.name);
   const result = await runLoad(
-    { plan, target, workload, workers: context.config.client.workers },
+    { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets },
     {
       onRows(rows) {
         measurer.add(rows);

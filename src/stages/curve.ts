@@ -31,11 +31,19 @@ export interface Step {
   readonly saturated: boolean;
 }
 
-/** Steps in order of load, those without a request in their steady window left out. */
-export function stepsOf(phases: readonly MeasuredPhase[], hasSlo: boolean): Step[] {
+/**
+ * Steps in order of load, those without a request in their steady window left out.
+ * @param aborted the deployment died on the last step, which therefore carried nothing
+ */
+export function stepsOf(phases: readonly MeasuredPhase[], hasSlo: boolean, aborted: boolean): Step[] {
+  const last = phases.at(-1);
   const measured = phases
     .filter((phase) => phase.plan.kind === 'step' && phase.figures.windowMs > 0 && requestsOf(phase) > 0)
-    .map((phase) => ({ phase, missed: missedShare(phase, hasSlo), requests: requestsOf(phase) }))
+    .map((phase) => ({
+      phase,
+      missed: aborted && phase === last ? 1 : missedShare(phase, hasSlo),
+      requests: requestsOf(phase),
+    }))
     .toSorted((a, b) => offeredRate(a.phase.plan)! - offeredRate(b.phase.plan)!);
   const isotonic = pava(
     measured.map((step) => step.missed),
@@ -70,7 +78,9 @@ function missedShare(phase: MeasuredPhase, hasSlo: boolean): number {
  */
 function backlogGrowth(phase: MeasuredPhase): number {
   const growth = pileUp(phase);
-  return growth > 0 && mannKendall(blockMeans(phase.levels)) <= STEADY_CLIMB_P ? growth : 0;
+  return growth > 0 && phase.levels.length >= BLOCKS && mannKendall(blockMeans(phase.levels)) <= STEADY_CLIMB_P
+    ? growth
+    : 0;
 }
 
 /**
@@ -121,13 +131,16 @@ function pointOf(phase: MeasuredPhase, held: boolean): CurvePoint {
   };
 }
 
-/** Where the share of missed requests crosses 5 %, interpolated between the steps' offered rates. */
-export function kneeOf(steps: readonly Step[]): PhaseMetric {
+/**
+ * Where the share of missed requests crosses 5 %, interpolated between the steps' offered rates.
+ * @param aborted the deployment died: the load that it held is known to end, at the last step if not before
+ */
+export function kneeOf(steps: readonly Step[], aborted: boolean): PhaseMetric {
   const n = steps.reduce((sum, step) => sum + step.requests, 0);
   const crossing = steps.findIndex((step) => step.missed > MISSED_LIMIT);
   if (steps.length === 0) return { value: null, bound: 'exact', n };
   if (crossing === 0) return { value: steps[0]!.point.offeredRate, bound: 'below', n };
-  if (crossing < 0) return { value: steps.at(-1)!.point.offeredRate, bound: 'above', n };
+  if (crossing < 0) return { value: steps.at(-1)!.point.offeredRate, bound: aborted ? 'exact' : 'above', n };
   const below = steps[crossing - 1]!;
   const above = steps[crossing]!;
   const share = (MISSED_LIMIT - below.missed) / (above.missed - below.missed);
@@ -147,7 +160,7 @@ export interface Plateau {
 
 /**
  * C of achieved = min(offered, C) by least squares: for each split into unsaturated and saturated steps, C is the
- * mean of the latter; the best split wins. Without a saturated step, C is above what the highest achieved.
+ * mean of the latter, each weighted by the length of its window; the best split wins. Without a saturated step, C is above what the highest achieved.
  */
 export function plateauOf(steps: readonly Step[]): Plateau {
   const n = steps.reduce((sum, step) => sum + step.phase.figures.completed, 0);
@@ -161,12 +174,18 @@ export function plateauOf(steps: readonly Step[]): Plateau {
   }
   let best = { error: Number.POSITIVE_INFINITY, capacity: 0, from: 0 };
   for (let from = 0; from < steps.length; from++) {
-    const capacity = mean(steps.slice(from).map((step) => step.point.achievedRate));
+    const plateau = steps.slice(from);
+    const capacity =
+      plateau.reduce((sum, step) => sum + step.point.achievedRate * weightOf(step), 0) /
+      plateau.reduce((sum, step) => sum + weightOf(step), 0);
     const error = steps.reduce(
-      (sum, step) => sum + (step.point.achievedRate - Math.min(step.plannedRate, capacity)) ** 2,
+      (sum, step) => sum + weightOf(step) * (step.point.achievedRate - Math.min(step.plannedRate, capacity)) ** 2,
       0,
     );
     if (error < best.error) best = { error, capacity, from };
   }
   return { saturation: { value: best.capacity, bound: 'exact', n }, steps: steps.slice(best.from), reached: true };
 }
+
+/** A ramp that stopped inside a step leaves a fragment, which must not weigh as much as a whole step. */
+const weightOf = (step: Step): number => step.phase.figures.windowMs;

@@ -21,6 +21,7 @@ export interface Figures {
   readonly metSlo: number;
   readonly outputTokens: number;
   readonly outputCounted: number;
+  readonly outputAsked: number;
   readonly latencies: Readonly<Record<LatencyId, LatencyTally>>;
   readonly gapsUs: Histogram;
   /** Readings by metric base; counters already count from the span's start. */
@@ -40,6 +41,7 @@ export const talliedFigures = (tally: PhaseTally) => ({
   metSlo: tally.metSlo,
   outputTokens: tally.outputTokens,
   outputCounted: tally.outputCounted,
+  outputAsked: tally.outputAsked,
   latencies: tally.latencies,
 });
 
@@ -77,6 +79,7 @@ export function pool(spans: readonly Figures[]): Figures {
     metSlo: sum((span) => span.metSlo),
     outputTokens: sum((span) => span.outputTokens),
     outputCounted: sum((span) => span.outputCounted),
+    outputAsked: sum((span) => span.outputAsked),
     latencies,
     gapsUs,
     samples,
@@ -115,6 +118,10 @@ export function metricsOf(span: Figures, timeoutMs: number, price: Config['price
   metrics['errors.rate'] = exact(all > 0 ? (all - span.ok) / all : null, all);
   metrics['output.tokens.mean'] = exact(
     span.outputCounted > 0 ? span.outputTokens / span.outputCounted : null,
+    span.outputCounted,
+  );
+  metrics['output.share'] = exact(
+    span.outputAsked > 0 ? span.outputTokens / span.outputAsked : null,
     span.outputCounted,
   );
   Object.assign(metrics, costMetrics(metrics, price));

@@ -19,6 +19,8 @@ export interface MetricValue {
   readonly thin: boolean;
   /** One per round (benchmark) or the single value of the boot; null where that round has none. */
   readonly rounds: readonly (number | null)[];
+  /** Bound of each round, where one is censored; absent = all exact. */
+  readonly roundBounds?: readonly ('exact' | 'above' | 'below')[] | undefined;
   readonly note: string | null;
 }
 

@@ -114,15 +114,16 @@ function measure(
 function resultOf(
   { config, requestTimeoutMs }: MeasurerInput,
   phases: readonly MeasuredPhase[],
-  { plan, tally, end }: FinishedLoad,
+  load: FinishedLoad,
   droppedRounds: readonly number[],
 ): StageResult {
+  const { plan, tally, end } = load;
   const context = { slo: config.slo, price: config.price, timeoutMs: requestTimeoutMs };
   switch (plan.stage) {
     case 'benchmark':
       return benchmarkResult(phases, droppedRounds, context);
     case 'linear':
-      return linearResult(phases, context);
+      return linearResult(phases, statusOf(load).status === 'aborted', context);
     case 'step-surge':
       return stepSurgeResult(phases, tally, end.load.offeredMs, context);
   }

@@ -39,9 +39,14 @@ export function benchmarkResult(
   return { metrics, invalid, counted: rounds };
 }
 
-export function linearResult(phases: readonly MeasuredPhase[], { slo, price, timeoutMs }: ResultContext): StageResult {
+/** @param aborted the deployment died on the last step */
+export function linearResult(
+  phases: readonly MeasuredPhase[],
+  aborted: boolean,
+  { slo, price, timeoutMs }: ResultContext,
+): StageResult {
   const hasSlo = Object.values(slo).some((limit) => limit !== undefined);
-  const steps = stepsOf(phases, hasSlo);
+  const steps = stepsOf(phases, hasSlo, aborted);
   const plateau = plateauOf(steps);
   const notReached = plateau.reached ? null : 'saturation was not reached: the highest step';
   const onPlateau = metricsOf(pool(plateau.steps.map((step) => step.phase.figures)), timeoutMs, price);
@@ -52,7 +57,7 @@ export function linearResult(phases: readonly MeasuredPhase[], { slo, price, tim
   const single = (id: string, metric: PhaseMetric | undefined, note: string | null = null) =>
     metric === undefined ? {} : { [id]: bootValue(id, metric, [metric.value], note) };
   const metrics = {
-    ...single('knee.rate', kneeOf(steps), kneeNote(steps)),
+    ...single('knee.rate', kneeOf(steps, aborted), kneeNote(steps)),
     ...single(
       'saturation.rate',
       plateau.saturation,
@@ -64,6 +69,7 @@ export function linearResult(phases: readonly MeasuredPhase[], { slo, price, tim
     ...single('goodput.requests', goodput),
     ...single('errors.rate', whole['errors.rate']),
     ...single('output.tokens.mean', whole['output.tokens.mean']),
+    ...single('output.share', whole['output.share']),
   };
   for (const [id, metric] of Object.entries(costMetrics(metrics, price))) Object.assign(metrics, single(id, metric));
   Object.assign(metrics, sampled(whole, phases));
@@ -95,7 +101,7 @@ export function stepSurgeResult(
   const whole = metricsOf(pool(phases.map((phase) => phase.figures)), timeoutMs, price);
   const metrics: Record<string, MetricValue> = {};
   for (const [id, metric] of Object.entries(surges.metrics)) metrics[id] = bootValue(id, metric, [metric.value]);
-  for (const id of ['errors.rate', 'output.tokens.mean', 'goodput.share'])
+  for (const id of ['errors.rate', 'output.tokens.mean', 'output.share', 'goodput.share'])
     metrics[id] = bootValue(id, whole[id]!, [whole[id]!.value]);
   Object.assign(metrics, sampled(whole, phases));
   return {

@@ -34,13 +34,17 @@ export function measureRounds(
   const drift = driftOf(shown);
   const metrics: Record<string, MetricValue> = {};
   for (const [id, whole] of Object.entries(metricsOf(pooled, context.timeoutMs, context.price))) {
-    const values = rounds.map((round) => (shown.includes(round) ? (round.metrics[id]?.value ?? null) : null));
-    metrics[id] = bootValue(
-      id,
-      whole,
-      values,
-      drift?.kind === 'rising' && id !== 'output.tokens.mean' ? drift.message : null,
-    );
+    const values = rounds.map((round) => (shown.includes(round) ? round.metrics[id] : undefined));
+    const bounds = values.map((round) => (round?.value == null ? 'exact' : round.bound));
+    metrics[id] = {
+      ...bootValue(
+        id,
+        whole,
+        values.map((round) => round?.value ?? null),
+        drift?.kind === 'rising' && !id.startsWith('output.') ? drift.message : null,
+      ),
+      ...(bounds.some((bound) => bound !== 'exact') && { roundBounds: bounds }),
+    };
   }
   const spoilt = rounds.filter((round) => !isFit(round));
   const invalid = [

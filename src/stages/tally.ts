@@ -41,6 +41,8 @@ export interface PhaseTally {
   metSlo: number;
   outputTokens: number;
   outputCounted: number;
+  /** max_tokens of the answers whose tokens were counted. */
+  outputAsked: number;
   readonly latencies: Readonly<Record<LatencyId, LatencyTally>>;
 }
 
@@ -107,6 +109,7 @@ function addToPhase(tally: PhaseTally, row: Timeline, phase: PhasePlan, slo: Slo
     if (row.outputTokens !== null) {
       tally.outputTokens += row.outputTokens;
       tally.outputCounted += 1;
+      tally.outputAsked += row.maxTokens;
     }
   }
   const values = latenciesOf(row);
@@ -183,6 +186,7 @@ export const emptyPhase = (): PhaseTally => ({
   metSlo: 0,
   outputTokens: 0,
   outputCounted: 0,
+  outputAsked: 0,
   latencies: {
     ttft: emptyLatency(),
     ttft_service: emptyLatency(),

@@ -10,6 +10,21 @@ export interface Scaled {
   readonly better: 'lower' | 'higher' | 'neither';
 }
 
+export interface Summarised extends Scaled {
+  /** How rounds become one number: a robust location, or the mean, where a burst in one round is part of the result. */
+  readonly summary: 'robust' | 'mean';
+}
+
+type Bound = 'exact' | 'above' | 'below';
+/** A boot's value of a metric, fresh or stored. */
+export interface BootValues {
+  readonly value: number | null;
+  readonly bound: Bound;
+  readonly rounds: readonly (number | null)[];
+  /** Bound of each round; absent = all exact. */
+  readonly roundBounds?: readonly Bound[] | undefined;
+}
+
 /**
  * The value on the scale of comparison, with the sign that makes more = worse: ±ln(value) for `log` metrics, ±value
  * for others. null where there is none: no value, or a log of something that is not positive.
@@ -28,13 +43,43 @@ export function fromScale(metric: Scaled, scaled: number): number {
 }
 
 /**
- * One number for a boot from its rounds (already on the scale): Hodges–Lehmann from four rounds on, the median
- * of three, the mean of two or one (not robust against an outlier). null without any value.
+ * The one number of a boot on the scale, with its bound; null without any value. A round of which only "at least as
+ * bad" is known counts as worse than any number. Where the summary is then no number either, the boot is censored, at
+ * the summary of what its rounds are known to be at least.
  */
-export function summariseRounds(rounds: readonly (number | null)[]): number | null {
+export function summariseBoot(
+  metric: Summarised,
+  { value, bound, rounds, roundBounds }: BootValues,
+): { readonly summary: number; readonly bound: Bound } | null {
+  const hasRounds = rounds.some((round) => round !== null);
+  // Nothing says which rounds are censored: only the bound itself is known.
+  if (bound !== 'exact' && (roundBounds === undefined || !hasRounds)) {
+    const summary = toScale(metric, value);
+    return summary === null ? null : { summary, bound };
+  }
+  const known = (hasRounds ? rounds : [value]).map((round) => toScale(metric, round));
+  const least = summariseRounds(known, metric.summary);
+  if (least === null) return null;
+  const worse = metric.better === 'higher' ? 'below' : 'above';
+  const bad = known.map((one, round) =>
+    one !== null && roundBounds?.[round] === worse ? Number.POSITIVE_INFINITY : one,
+  );
+  if (!bad.includes(Number.POSITIVE_INFINITY)) return { summary: least, bound: 'exact' };
+  const summary = summariseRounds(bad, metric.summary)!;
+  return Number.isFinite(summary) ? { summary, bound: 'exact' } : { summary: least, bound: worse };
+}
+
+/**
+ * One number for a boot from its rounds (already on the scale). Robust: Hodges–Lehmann from four rounds on, the median
+ * of three, the mean of two or one. null without any value.
+ */
+export function summariseRounds(
+  rounds: readonly (number | null)[],
+  how: Summarised['summary'] = 'robust',
+): number | null {
   const values = rounds.filter((value) => value !== null);
   if (values.length === 0) return null;
-  if (values.length <= 2) return mean(values);
+  if (how === 'mean' || values.length <= 2) return mean(values);
   return values.length === 3 ? median(values) : hodgesLehmann(values);
 }
 

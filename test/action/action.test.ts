@@ -106,10 +106,17 @@ suite('the bundled action', { concurrency: 4 }, () => {
     const stage = await scene(
       t,
       { 'plimsoll.yml': config({ port, limit: '10s' }) },
-      { 'plimsoll.yml': config({ port, limit: '1ms' }) },
+      {
+        'plimsoll.yml': config({ port, limit: '1ms' }).replace(
+          '  engine: sim',
+          '  build: ["true", "##[error]forged"]\n  engine: sim',
+        ),
+      },
     );
     const first = await runStep(t, stepOf(stage));
     says(first, 0, 'warn');
+    assert.match(first.log, /build: .*# #\[error\]forged/, 'what the change says is no command to the runner');
+    assert.doesNotMatch(first.log, /##\[/);
     assert.equal(stage.fake.comments.length, 1);
     const [comment] = stage.fake.comments;
     assert.match(comment!.body, /^<!-- plimsoll \{"config":"plimsoll\.yml","name":"","run":100,"attempt":1\} -->\n/);
@@ -157,6 +164,28 @@ suite('the bundled action', { concurrency: 4 }, () => {
     assert.match(ended.log, /::warning.*pull-requests: write/);
     assert.match(ended.log, /::error title=Plimsoll/);
     assert.equal(ended.outputs['comment-url'], '');
+  });
+
+  test('outputs, state and summary that cannot be written are warnings; the verdict keeps its exit status', async (t) => {
+    const port = await freePort();
+    const rules = { 'plimsoll.yml': config({ port, limit: '1us' }) };
+    const stage = await scene(t, rules, { 'serving.txt': 'change' });
+    const missing = join(temporaryFolder(t), 'missing');
+    const env = { GITHUB_OUTPUT: missing, GITHUB_STATE: missing, GITHUB_STEP_SUMMARY: missing };
+    const ended = await runStep(t, stepOf(stage, { env }));
+    assert.equal(ended.code, 1, ended.log);
+    assert.equal(ended.log.match(/^::warning title=Plimsoll::Could not/gm)?.length, 3, ended.log);
+    assert.equal(stage.fake.comments.length, 1);
+  });
+
+  test('a checkout that is not the pull request is not measured for it: exit 4, and nothing was booted', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const main = shallowClone(t, stage.origin, 'main');
+    const ended = await runStep(t, stepOf(stage, { cwd: main.path }));
+    says(ended, 4, 'invalid');
+    assert.match(stage.fake.comments[0]!.body, /neither the change to be judged/);
+    assert.ok(!existsSync(join(main.path, 'plimsoll-out')));
   });
 
   test('push in mode baseline stores the run; the pull request after it is compared with the base’s store', async (t) => {
@@ -271,6 +300,7 @@ suite('the bundled action', { concurrency: 4 }, () => {
     const refusals: readonly [Partial<Step>, RegExp][] = [
       [{ inputs: { mode: 'command' } }, /mode is .*it takes/],
       [{ event: 'issue_comment', payload: { issue: { number: 7, pull_request: {} } } }, /issue_comment/],
+      [{ event: 'pull_request_target' }, /base's code would be measured/],
       [{ inputs: { mode: 'baseline' } }, /mode: baseline/],
       [{ event: 'release', payload: {} }, /"release"/],
     ];

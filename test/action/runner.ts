@@ -64,6 +64,7 @@ export function startStep(t: TestContext, step: Step): Started {
     PATH: process.env.PATH,
     HOME: temporary,
     TMPDIR: process.env.TMPDIR,
+    RUNNER_TEMP: temporary,
     PLIMSOLL_STATE_DIR: step.env?.PLIMSOLL_STATE_DIR ?? temporary,
     GITHUB_ACTIONS: 'true',
     GITHUB_API_URL: step.apiUrl,

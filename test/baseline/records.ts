@@ -79,6 +79,7 @@ export function record(
       ]),
     ),
     subject: { commit: 'c0ffee0', engine: 'vllm 0.9' },
+    slo: null,
     boots: boots.map((stages, index) => ({
       index: index + 1,
       side: 'candidate',
@@ -86,6 +87,8 @@ export function record(
       bootMs: 20_000,
       end: 'complete',
       reason: null,
+      subject: {},
+      pair: null,
       stages: stages as RunRecord['boots'][number]['stages'],
     })),
     discarded: [],

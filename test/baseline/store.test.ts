@@ -20,7 +20,7 @@ import {
   saveBaseline,
   showBaseline,
 } from '../../src/baseline/store.ts';
-import { addRun } from '../../src/baseline/update.ts';
+import { addRun, promote } from '../../src/baseline/update.ts';
 import { type ErrorCode, PlimsollError } from '../../src/errors.ts';
 import { environmentSlug } from '../../src/record/keys.ts';
 import { benchmarkRun, ENVIRONMENT, measured, metric, record } from './records.ts';
@@ -207,6 +207,38 @@ test('what a later version pins with a segment survives this one', () => {
   assert.match(formatBaseline(parseBaseline(extended, 'b.json')), /"calibration": 1\.3/);
 });
 
+test('what a later version writes survives this one: stages, kinds of ledger entries, fields anywhere', () => {
+  const file = JSON.parse(text);
+  const [history] = file.stages.benchmark;
+  history.ledger['ttft.p95'].push({ kind: 'drift', segment: 's', rounds: 5, ss: 1, df: 1, since: 'x' });
+  for (const at of [file, history, history.segments[0], history.segments[0].boots[0], history.trail[0]])
+    at.added = { later: 1 };
+  history.segments[0].boots[0].metrics['ttft.p95'].added = 1;
+  file.stages.soak = [structuredClone(history)];
+  const later = JSON.stringify(file);
+  assert.deepEqual(JSON.parse(formatBaseline(parseBaseline(later, 'b.json'))), file);
+  const next = addRun(parseBaseline(later, 'b.json'), benchmarkRun(100, { keys: { benchmark: history.key } }), {
+    keep: 20,
+  }).file;
+  const promoted = promote(next, parseBaseline(text, 'b.json'), 'merged');
+  for (const one of [next, promoted]) assert.equal(one.stages.soak!.length, 1);
+  const kept = JSON.parse(formatBaseline(next));
+  assert.deepEqual(kept.stages.soak, file.stages.soak);
+  assert.deepEqual(kept.stages.benchmark[0].segments[0].boots[0], history.segments[0].boots[0]);
+  assert.equal(kept.added.later, 1);
+});
+
+test('a file of before ledger entries had kinds, and boots an SLO, is read', () => {
+  const file = JSON.parse(text);
+  const [history] = file.stages.benchmark;
+  const [{ rounds, ss, df }] = history.ledger['ttft.p95'];
+  history.ledger['ttft.p95'] = { rounds, ss, df };
+  for (const boot of history.segments[0].boots) delete boot.slo;
+  const read = parseBaseline(JSON.stringify(file), 'b.json').stages.benchmark![0]!;
+  assert.deepEqual(read.ledger['ttft.p95'], [{ kind: 'boots', segment: null, rounds, ss, df }]);
+  assert.equal(read.segments[0]!.boots[0]!.slo, null);
+});
+
 test('list and show say what there is, also beside a damaged file', (t) => {
   const store = folder(t);
   const { path } = addRunToStore(store, benchmarkRun(100));
@@ -230,7 +262,7 @@ test('prune and promote work on files and say what they did', (t) => {
   assert.match(promoteFile(path!, copy, 'cut'), /copy\.json/);
   assert.match(pruneFile(path!, 1), /2 stage measurements/);
   assert.match(pruneFile(path!, 1), /nothing to prune/);
-  assert.equal(readBaselineFile(path!).stages.benchmark![0]!.ledger['ttft.p95']!.df, 2);
+  assert.equal(readBaselineFile(path!).stages.benchmark![0]!.ledger['ttft.p95']![0]!.df, 2);
   assert.match(promoteFile(path!, copy, 'again'), /already/);
   throwsCode(() => readBaselineFile(join(store, 'missing.json')), 'INPUT_NOT_FOUND', /missing\.json/);
 });

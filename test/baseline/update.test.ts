@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bootValue } from '../../src/baseline/ledger.ts';
+import { bootValue, spreadOfEntries } from '../../src/baseline/ledger.ts';
 import type { BaselineFile, History } from '../../src/baseline/schema.ts';
 import { baselineFileSchema } from '../../src/baseline/schema.ts';
 import { addRun, pinnedKnee, promote, prune } from '../../src/baseline/update.ts';
@@ -174,10 +174,10 @@ test('more than five older segments: the oldest goes to the ledger with exactly 
   assert.equal(history.segments.length, 6);
   const expected = spreadOf(firstBoots.map(Math.log));
   assert.ok(
-    Math.abs(history.ledger['ttft.p95']!.ss - expected.ss) < 1e-9,
-    `${history.ledger['ttft.p95']!.ss} ≠ ${expected.ss}`,
+    Math.abs(history.ledger['ttft.p95']![0]!.ss - expected.ss) < 1e-9,
+    `${history.ledger['ttft.p95']![0]!.ss} ≠ ${expected.ss}`,
   );
-  assert.equal(history.ledger['ttft.p95']!.df, 2);
+  assert.equal(history.ledger['ttft.p95']![0]!.df, 2);
 });
 
 test('pruning a segment loses and invents nothing: kept spread + ledger = spread of all boots', () => {
@@ -191,7 +191,7 @@ test('pruning a segment loses and invents nothing: kept spread + ledger = spread
       const values = benchmark(all).segments[0]!.boots.map((boot) => bootValue(boot, 'ttft.p95')!);
       const history = benchmark(prune(all, keep));
       const kept = spreadOf(history.segments[0]!.boots.map((boot) => bootValue(boot, 'ttft.p95')!));
-      const ledger = history.ledger['ttft.p95'] ?? { ss: 0, df: 0, rounds: 5 };
+      const ledger = spreadOfEntries(history.ledger['ttft.p95'], 5);
       const whole = spreadOf(values);
       assert.equal(kept.df + ledger.df, whole.df);
       assert.ok(Math.abs(kept.ss + ledger.ss - whole.ss) <= 1e-9 * (1 + whole.ss));
@@ -214,7 +214,7 @@ test('a ledger fed boot by boot estimates the variance without bias', () => {
       levels.map((ttft) => benchmarkRun(ttft)),
       5,
     ),
-  ).ledger['ttft.p95']!;
+  ).ledger['ttft.p95']![0]!;
   assert.equal(entry.df, 395);
   assert.equal(entry.rounds, 5);
   const sd = Math.sqrt(entry.ss / entry.df);
@@ -239,15 +239,15 @@ test('censored, missing and uncompared values never enter the ledger', () => {
   );
   const { ledger } = file.stages.linear![0]!;
   assert.deepEqual(Object.keys(ledger), ['knee.rate']);
-  assert.equal(ledger['knee.rate']!.df, 2);
+  assert.equal(ledger['knee.rate']![0]!.df, 2);
 });
 
 test('differences are kept as differences: a zero is a value', () => {
   const run = (rate: number) =>
     record([[measured('benchmark', { 'errors.rate': metric([rate, rate, rate, rate, rate]) })]]);
   const { ledger } = benchmark(addAll([run(0), run(0.02), run(0)], 1));
-  assert.equal(ledger['errors.rate']!.df, 2);
-  assert.ok(Math.abs(ledger['errors.rate']!.ss - (0.02 ** 2 / 2 + 0.02 ** 2 / 2)) < 1e-12);
+  assert.equal(ledger['errors.rate']![0]!.df, 2);
+  assert.ok(Math.abs(ledger['errors.rate']![0]!.ss - (0.02 ** 2 / 2 + 0.02 ** 2 / 2)) < 1e-12);
 });
 
 test('a boot with another number of rounds is not mixed into the variance of the others', () => {
@@ -256,6 +256,68 @@ test('a boot with another number of rounds is not mixed into the variance of the
     addAll([run([100, 101, 99, 100, 100]), run([100, 200]), run([103, 101, 99, 100, 104])], 1),
   );
   assert.equal(ledger['ttft.p95'], undefined);
+});
+
+test('the trail and the ledger keep what the judge compares: the summary of the rounds, not the pooled value', () => {
+  const run = (rounds: readonly number[], roundBounds?: ('exact' | 'above')[]) =>
+    record([
+      [
+        measured('benchmark', {
+          'ttft.p95': { ...metric(rounds), value: 777, ...(roundBounds && { roundBounds }) },
+        }),
+      ],
+    ]);
+  const file = addAll([run([100, 100, 100, 100, 900]), run([110, 110, 110, 110, 110])], 1);
+  assert.equal(benchmark(file).trail![0]!.values['ttft.p95'], 100);
+  const { ss } = benchmark(file).ledger['ttft.p95']![0]!;
+  assert.ok(Math.abs(ss - Math.log(1.1) ** 2 / 2) < 1e-12, String(ss));
+  // Two censored rounds of five make the boot censored, one does not.
+  const censored = run([100, 100, 100, 20_000, 20_000], ['exact', 'exact', 'exact', 'above', 'above']);
+  const open = addAll([censored, run([110, 110, 110, 110, 110])], 1);
+  assert.deepEqual([benchmark(open).trail![0]!.values, benchmark(open).ledger], [{}, {}]);
+  const one = run([100, 100, 100, 100, 20_000], ['exact', 'exact', 'exact', 'exact', 'above']);
+  assert.equal(benchmark(addAll([one, run([110, 110, 110, 110, 110])], 1)).trail![0]!.values['ttft.p95'], 100);
+});
+
+test('an edit of the SLO is no variance of goodput', () => {
+  const run = (share: number, ttftMs: number) =>
+    record([[measured('benchmark', { 'goodput.share': metric([share]), 'ttft.p95': metric([100]) })]], {
+      more: { slo: { ttftMs, tpotMs: null, e2eMs: null } },
+    });
+  const { ledger } = benchmark(addAll([run(0.99, 500), run(0.6, 200), run(0.61, 200)], 1));
+  assert.equal(ledger['ttft.p95']![0]!.df, 2);
+  assert.equal(ledger['goodput.share']![0]!.df, 1);
+  assert.ok(ledger['goodput.share']![0]!.ss < 1e-4);
+});
+
+test('entries of the ledger are kept by segment and number of rounds', () => {
+  const run = (rounds: number, level: number) =>
+    record([[measured('benchmark', { 'ttft.p95': metric(Array.from({ length: rounds }, () => level)) })]]);
+  const first = addAll([run(5, 100), run(5, 101), run(3, 100), run(3, 101)], 1);
+  const second = addRun(first, run(3, 200), { keep: 1, newSegment: { reason: 'accepted' } }).file;
+  const { ledger, segments } = benchmark(addAll([run(3, 201)], 1, second));
+  assert.deepEqual(
+    ledger['ttft.p95']!.map(({ kind, segment, rounds, df }) => [kind, segment, rounds, df]),
+    [
+      ['boots', segments[0]!.id, 5, 1],
+      ['boots', segments[0]!.id, 3, 1],
+      ['boots', segments[1]!.id, 3, 1],
+    ],
+  );
+});
+
+test('tokens that another source counted are refused beside known ones, and begin a new segment', () => {
+  const run = (tokenSource: string | null) => {
+    const stream = { coalescedShare: 0, tokensPerChunk: 1, tokenSource };
+    return record([[measured('benchmark', { 'tpot.p95': metric([20]) }, { stream })]]);
+  };
+  const file = addAll([run('usage'), run(null)]);
+  const { added, refused } = addRun(file, run('chunks'), { keep: 10 });
+  assert.deepEqual(added, []);
+  assert.match(refused.join(), /counted by chunks, those of the stored boots by usage: begin a new segment/);
+  const accepted = addRun(file, run('chunks'), { keep: 10, newSegment: { reason: 'no usage any more' } });
+  assert.equal(accepted.added.length, 1);
+  assert.equal(addRun(accepted.file, run('chunks'), { keep: 10 }).added.length, 1);
 });
 
 test('histograms merge; the last curve and surge stay', () => {

@@ -134,4 +134,16 @@ comparison:
     name: 'an unset variable and more',
     yaml: `${HEAD.replace('[serve]', '[serve, "${MODEL_PATH}", "${x y}"]')}preset: fast\n`,
   },
+  {
+    name: 'not available in this version',
+    yaml: `deployment:
+  name: tiny
+  kind: kubernetes
+  url: http://127.0.0.1:8000
+workload:
+  model: tiny
+  seed: x
+comparison: { against: interleaved, onMissingBaseline: interleaved }
+`,
+  },
 ];

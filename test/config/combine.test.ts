@@ -17,21 +17,22 @@ test('the deployment is the head’s, the rest the base’s, and equal configura
     fc.property(validConfig, validConfig, (a, b) => {
       const [base, head] = [parse(a), parse(b)];
       const { config } = combineConfigs(base, head);
-      assert.deepEqual(config, { ...base, deployment: head.deployment });
-      assert.deepEqual(
-        combineConfigs(base, { ...base, deployment: head.deployment, file: 'elsewhere.yml' }).changes,
-        [],
-      );
+      const { runnerClass: _, ...deployment } = head.deployment;
+      const { name, runnerClass } = base.deployment;
+      const mixed = { ...deployment, name, ...(runnerClass !== undefined && { runnerClass }) };
+      assert.deepEqual(config, { ...base, deployment: mixed });
+      assert.deepEqual(combineConfigs(base, { ...base, deployment: mixed, file: 'elsewhere.yml' }).changes, []);
     }),
     { numRuns: 60 },
   );
 });
 
-test('a change is listed exactly when a field outside the deployment differs', () => {
+test('a change is listed exactly when a field that is the base’s differs', () => {
   fc.assert(
     fc.property(validConfig, validConfig, (a, b) => {
       const [base, head] = [parse(a), parse(b)];
-      const policy = ({ deployment: _, ...rest }: typeof base) => JSON.stringify(rest);
+      const policy = ({ deployment: { name, runnerClass }, ...rest }: typeof base) =>
+        JSON.stringify([name, runnerClass, rest]);
       assert.equal(combineConfigs(base, head).changes.length > 0, policy(base) !== policy(head));
     }),
     { numRuns: 100 },
@@ -63,6 +64,20 @@ test('changes read as they would be written', () => {
     'workload.output.uniform: [32, 256] → none',
     'workload.output.constant: none → 5',
   ]);
+});
+
+test('a pull request cannot leave the comparison by another name or another runner class', () => {
+  const named = (deployment: object) => parse({ ...minimal, deployment: { ...minimal.deployment, ...deployment } });
+  const base = named({ runnerClass: 'a100' });
+  const renamed = combineConfigs(base, named({ name: 'other', runnerClass: 'h100', command: ['new'] }));
+  assert.equal(renamed.config.deployment.name, 'tiny');
+  assert.equal(renamed.config.deployment.runnerClass, 'a100');
+  assert.deepEqual(renamed.config.deployment.command, ['new']);
+  assert.deepEqual(renamed.changes, ['deployment.name: "tiny" → "other"', 'deployment.runnerClass: "a100" → "h100"']);
+  assert.deepEqual(combineConfigs(base, named({})).changes, ['deployment.runnerClass: "a100" → none']);
+  const added = combineConfigs(named({}), base);
+  assert.ok(!('runnerClass' in added.config.deployment));
+  assert.deepEqual(added.changes, ['deployment.runnerClass: none → "a100"']);
 });
 
 test('secrets of both sides stay masked', () => {

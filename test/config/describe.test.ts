@@ -83,17 +83,22 @@ test('users and shares of the knee promise no number of requests', () => {
 });
 
 test('a budget that no second boot fits into is warned of', () => {
-  const warnings = (budget: string) =>
+  const warnings = (budget: string, deployment: object = { ready: { timeout: '15m' } }, maxBoots = 3) =>
     describeConfig(
       parse({
         ...minimal,
+        deployment: { ...minimal.deployment, ...deployment },
         stages: { benchmark: { rate: '9/s', duration: '10m', rampIn: '0s' } },
-        comparison: { budget },
+        comparison: { budget, maxBoots },
       }),
     ).warnings;
   assert.match(warnings('9m')[0] ?? '', /one boot takes 10 minutes/);
-  assert.match(warnings('19m')[0] ?? '', /a second boot does not fit/);
-  assert.deepEqual(warnings('20m'), []);
+  assert.match(warnings('29m')[0] ?? '', /a second boot does not fit .* 10 minutes of load and perhaps 5 until/);
+  assert.deepEqual(warnings('30m'), [], 'two boots of 10 minutes and 5 to get ready');
+  assert.deepEqual(warnings('29m', undefined, 1), []);
+  const external = { kind: 'external', command: undefined };
+  assert.match(warnings('19m', external)[0] ?? '', /a second boot does not fit .* 10 minutes of load, and/);
+  assert.deepEqual(warnings('20m', external), [], 'what runs already takes no time to boot');
 });
 
 test('the text names stages, loads and what they bear', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { loadConfig, parseConfig } from '../../src/config/load.ts';
+import { loadConfig, parseConfig, refuseUnavailable } from '../../src/config/load.ts';
 import { PlimsollError } from '../../src/errors.ts';
 import { BAD_FILES } from './bad-files.ts';
 import { minimal, validConfig } from './valid.ts';
@@ -248,6 +248,24 @@ test('unset variables alone are ENV_MISSING, all of them; readers of the policy 
   const config = parseConfig(stringify({ ...minimal, deployment }), { env: {}, allowMissingEnv: true });
   assert.equal(config.deployment.url, 'http://HOST:80');
   assert.deepEqual(config.secrets, []);
+});
+
+test('what this version cannot do is refused by field, in a file and in a Config', () => {
+  const config = parse(minimal);
+  refuseUnavailable(config);
+  const { comparison, deployment } = config;
+  const error = errorOf(() =>
+    refuseUnavailable({
+      ...config,
+      deployment: { ...deployment, kind: 'compose' },
+      comparison: { ...comparison, onMissingBaseline: 'interleaved' },
+    }),
+  );
+  assert.equal(error.code, 'CONFIG_INVALID');
+  assert.match(
+    error.message,
+    /^plimsoll\.yml: deployment\.kind: "compose".*\n.*comparison\.onMissingBaseline: "interl/,
+  );
 });
 
 test('a file that is not there is CONFIG_NOT_FOUND and names the way out', () => {

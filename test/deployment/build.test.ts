@@ -113,6 +113,10 @@ test('the subject names engine version, model, command, environment names and co
   assert.equal(subject.commit, git('rev-parse', 'HEAD').trim());
   assert.equal(subject.dirty, false);
   assert.ok(!JSON.stringify(subject).includes('topsecret'));
+  const told = await readSubject({ deployment: withKey, secrets: ['0.11.2', 'tiny-model'] }, deployment, {
+    cwd: repository,
+  });
+  assert.deepEqual([told.engineVersion, told.servedModel], ['***', '***'], 'what the server answers is masked too');
   writeFileSync(join(repository, 'file'), '2');
   assert.equal((await readSubject({ deployment: withKey, secrets: [] }, deployment, { cwd: repository })).dirty, true);
 });

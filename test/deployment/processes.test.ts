@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -97,6 +97,25 @@ test('masking a finished log leaves every other byte of text, and the file alone
   await maskLog(path, (text) => text.replaceAll('hunter2', '***'));
   assert.deepEqual(lastLines(path), ['one', 'two *** ***', 'three']);
   await assert.rejects(maskLog(join(folder, 'missing.log'), (text) => text));
+});
+
+test('a log that cannot be masked, on a full disk, keeps no secret and harms nobody', {
+  skip: !existsSync('/dev/full') && 'no full disk to be had',
+}, async () => {
+  const hide = (text: string) => text.replaceAll('hunter2', '***');
+  const path = join(folder, 'full.log');
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(path, 'hunter2\n'.repeat(100_000));
+  symlinkSync('/dev/full', temporary);
+  await maskLog(path, hide);
+  assert.match(readFileSync(path, 'utf8'), /^\[plimsoll\] This log held secrets .*ENOSPC.*\n$/);
+  assert.ok(!existsSync(temporary));
+  // Without secrets nothing has to be written at all.
+  writeFileSync(path, 'harmless\n');
+  symlinkSync('/dev/full', temporary);
+  await maskLog(path, hide);
+  assert.equal(readFileSync(path, 'utf8'), 'harmless\n');
+  rmSync(temporary);
 });
 
 test('a state folder of another user is refused', {

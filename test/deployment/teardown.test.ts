@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { bootDeployment } from '../../src/deployment/boot.ts';
@@ -180,7 +180,7 @@ test('a child spawned but not yet noted when its owner died is found by its mark
   await exit;
 });
 
-test('pids from before a restart of the machine are never signalled, and a damaged file is dropped', async () => {
+test('pids from before a restart of the machine are never signalled', async () => {
   const victim = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached: true });
   try {
     const child = {
@@ -202,7 +202,6 @@ test('pids from before a restart of the machine are never signalled, and a damag
       children: [child],
     };
     writeFileSync(join(stateDir(), 'owner-old-1.json'), JSON.stringify(record));
-    writeFileSync(join(stateDir(), 'owner-bad-1.json'), '{"schema":"plimsoll/own');
     const elsewhere = { ...record, id: 'else-1', process: { ...thisOwner().process, pidSpace: 'pid:[1]' } };
     writeFileSync(join(stateDir(), 'owner-else-1.json'), JSON.stringify(elsewhere));
     const swept = await sweep();
@@ -219,4 +218,74 @@ test('pids from before a restart of the machine are never signalled, and a damag
   } finally {
     await killed(victim);
   }
+});
+
+test('a damaged file costs its owner nothing while it lives; then what carries its marker is ended', async () => {
+  const pidFile = join(folder, 'damaged.json');
+  const config = configInput(await freePort(), { pidFile });
+  const { child, line } = await startFixture('owner.ts', { config, logPath: join(folder, 'damaged.log'), label: 'x' });
+  const { statePath } = JSON.parse(line);
+  const { pid } = readJson(pidFile);
+  started.push(pid);
+  let killedYet = false;
+  try {
+    for (const damage of [
+      '',
+      readFileSync(statePath, 'utf8').slice(0, 99),
+      '{"schema":"plimsoll/owner","version":1}',
+    ]) {
+      writeFileSync(statePath, damage);
+      assert.deepEqual(await sweep(), []);
+      assert.ok(runs(pid));
+      assert.ok(existsSync(statePath));
+    }
+    await killed(child);
+    killedYet = true;
+    const swept = await sweep();
+    assert.deepEqual(
+      swept.map(({ ownerPid, found, left }) => [ownerPid, found, left]),
+      [[null, 1, []]],
+    );
+    assert.ok(!runs(pid));
+    assert.ok(!existsSync(statePath));
+  } finally {
+    if (!killedYet) await killed(child);
+  }
+});
+
+test('a file of another version is left alone, and so is all it may stand for', async () => {
+  const dead = spawn(process.execPath, ['-e', '']);
+  await new Promise((resolve) => dead.once('exit', resolve));
+  const id = `${dead.pid}-abcdef012345`;
+  const orphan = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+    stdio: 'ignore',
+    env: { ...process.env, PLIMSOLL_OWNER: `${id}/1` },
+  });
+  started.push(orphan.pid!);
+  try {
+    await until(() => markerOf(orphan.pid!) === `${id}/1`, 'the marker to show');
+    const path = join(stateDir(), `owner-${id}.json`);
+    for (const text of ['{"schema":"plimsoll/owner","version":2,"id":"x"}', '{}', '[]']) {
+      writeFileSync(path, text);
+      utimesSync(path, 1, 1);
+      assert.deepEqual(await sweep(), []);
+      assert.equal(await cleanUpOwner(id), undefined);
+      assert.ok(runs(orphan.pid!));
+      assert.equal(readFileSync(path, 'utf8'), text);
+    }
+  } finally {
+    await killed(orphan);
+  }
+});
+
+test('a damaged file that nothing belongs to goes after a day: until then its owner may live in another container', async () => {
+  const dead = spawn(process.execPath, ['-e', '']);
+  await new Promise((resolve) => dead.once('exit', resolve));
+  const path = join(stateDir(), `owner-${dead.pid}-00aa.json`);
+  writeFileSync(path, '{"schema":"plimsoll/own');
+  assert.deepEqual(await sweep(), []);
+  assert.ok(existsSync(path));
+  utimesSync(path, Date.now() / 1_000 - 90_000, Date.now() / 1_000 - 90_000);
+  assert.deepEqual(await sweep(), []);
+  assert.ok(!existsSync(path));
 });

@@ -67,7 +67,7 @@ test('the sums of squares of the example add up to the variance that the judge p
     squares: Number(squares),
     df: Number(df),
   }));
-  const ledger = baseline.stages.benchmark!.at(-1)!.ledger[metric.id]!;
+  const ledger = baseline.stages.benchmark!.at(-1)!.ledger[metric.id]![0]!;
   const sides = [evidence.baseline, evidence.candidate].map((samples) =>
     spreadOf(samples.map(({ summary }) => summary)),
   );
@@ -122,8 +122,8 @@ test('a ledger of 18 degrees of freedom would have let the first boot suspect it
   const { input } = after(1);
   const known = structuredClone(baseline);
   const { ledger } = known.stages.benchmark!.at(-1)!;
-  const entry = ledger[metric.id]!;
-  ledger[metric.id] = { ...entry, df: 18, ss: (entry.ss / entry.df) * 18 };
+  const entry = ledger[metric.id]![0]!;
+  ledger[metric.id] = [{ ...entry, df: 18, ss: (entry.ss / entry.df) * 18 }];
   const verdict = judge({ ...input, lookup: { kind: 'found', path: 'baseline.json', file: known } });
   const found = verdict.comparisons.find((one) => one.metric === metric.id && one.stage === 'benchmark')!;
   assert.equal(found.verdict, 'suspected');

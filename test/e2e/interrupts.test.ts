@@ -59,3 +59,20 @@ test('two runs at once: the second waits, says who holds the machine, and gives 
   assert.match(second.stderr, new RegExp(`\\b${first.child.pid}\\b`));
   assert.equal((await first.finished).code, 0);
 });
+
+test('a second run into the same folder leaves the files of the first alone', async () => {
+  await using project = await makeProject();
+  project.config({ stages: ONE_STAGE });
+  const first = project.start('run');
+  await first.saw(/^\s*benchmark round-1/m);
+  const second = await project.plimsoll('run');
+  assert.equal(second.code, 3, second.stderr);
+  assert.equal((await first.finished).code, 0);
+  const rows = gunzipSync(readFileSync(project.path('plimsoll-out', 'requests.ndjson.gz')))
+    .toString()
+    .trim()
+    .split('\n');
+  const { boots } = JSON.parse(readFileSync(project.path('plimsoll-out', 'run.json'), 'utf8'));
+  const sent = boots[0].stages[0].phases.reduce((sum: number, phase: { sent: number }) => sum + phase.sent, 0);
+  assert.equal(rows.length, sent);
+});

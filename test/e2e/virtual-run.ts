@@ -33,6 +33,8 @@ export function virtualRun(config: Config, cwd: string, sims: readonly Partial<S
       bootMs: 500,
       end: 'complete',
       reason: null,
+      subject: {},
+      pair: null,
       stages: stages as BootRecord['stages'],
     };
     record = withBoot(record, boot, { engine: 'sim' }, false);

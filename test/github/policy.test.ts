@@ -1,13 +1,18 @@
 // Whose rules count: the base's in a pull request, read through git from a clone as runners have it.
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import { type TestContext, test } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
 import { findBaseline } from '../../src/baseline/store.ts';
 import { PlimsollError } from '../../src/errors.ts';
 import type { EventContext } from '../../src/github/event.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/github/policy.ts';
 import { createRepository, type Repository, shallowClone } from './repository.ts';
+
+process.env.RUNNER_TEMP = mkdtempSync(join(tmpdir(), 'plimsoll-temp-'));
+after(() => rmSync(process.env.RUNNER_TEMP!, { recursive: true, force: true }));
 
 const config = (command: string, limit: string, more = ''): string => `deployment:
   name: llm
@@ -23,7 +28,7 @@ const pullRequest = (base: string, more: Partial<EventContext> = {}): EventConte
   kind: 'pull_request',
   owner: 'octo',
   repo: 'serving',
-  headSha: 'a'.repeat(40),
+  headSha: 'HEAD',
   baseRef: 'main',
   baseSha: base,
   branch: null,
@@ -42,7 +47,8 @@ const resolve = (
   more: { baseRef?: string; configPath?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<ResolvedPolicy> =>
   resolvePolicy({
-    event,
+    event: event.headSha === 'HEAD' ? { ...event, headSha: clone.git('rev-parse', 'HEAD') } : event,
+    token: '',
     cwd: clone.path,
     configPath: 'plimsoll.yml',
     baselines: 'baselines',
@@ -160,7 +166,8 @@ test('paths outside of the checkout are refused', async (t) => {
   const { clone, baseSha } = change(t, { 'plimsoll.yml': config('old', '1s') }, {});
   await assert.rejects(
     resolvePolicy({
-      event: pullRequest(baseSha),
+      event: pullRequest(baseSha, { headSha: clone.git('rev-parse', 'HEAD') }),
+      token: '',
       cwd: clone.path,
       configPath: 'plimsoll.yml',
       baselines: '../elsewhere',
@@ -170,4 +177,81 @@ test('paths outside of the checkout are refused', async (t) => {
     }),
     (error) => error instanceof PlimsollError && error.code === 'USAGE' && /elsewhere/.test(error.message),
   );
+});
+
+const withPrompts = (file: string): string =>
+  config('serve', '1s').replace('{ model: m }', `{ model: m, prompts: { kind: jsonl, file: ${file} } }`);
+const promptsOf = ({ config: { workload } }: ResolvedPolicy): string =>
+  workload.prompts.kind === 'jsonl' ? workload.prompts.file : assert.fail('no file');
+const LONG = '{"prompt": "a long story"}\n';
+const SHORT = '{"prompt": "hi"}\n';
+
+test('the prompts that are sent are the base’s, out of reach of the change, and another content is said', async (t) => {
+  const { clone, baseSha } = change(
+    t,
+    { 'serving/plimsoll.yml': withPrompts('../data/p.jsonl'), 'data/p.jsonl': LONG },
+    { 'data/p.jsonl': SHORT },
+  );
+  const policy = await resolve(clone, pullRequest(baseSha), { configPath: 'serving/plimsoll.yml' });
+  const file = promptsOf(policy);
+  assert.equal(readFileSync(file, 'utf8'), LONG);
+  assert.ok(file.startsWith('/') && !file.startsWith(clone.path), file);
+  assert.deepEqual(policy.policyChanges, ['workload.prompts.file: another content of ../data/p.jsonl']);
+  const kept = change(t, { 'plimsoll.yml': withPrompts('p.jsonl'), 'p.jsonl': LONG }, { x: '1' });
+  const same = await resolve(kept.clone, pullRequest(kept.baseSha));
+  assert.deepEqual(same.policyChanges, []);
+  writeFileSync(join(kept.clone.path, 'p.jsonl'), SHORT);
+  assert.equal(readFileSync(promptsOf(same), 'utf8'), LONG, 'nor does what is written later get at it');
+});
+
+test('a file of the machine, or of an earlier step, is taken as it is; one that only the change has is not', async (t) => {
+  for (const file of ['/srv/prompts.jsonl', '../outside.jsonl', 'downloaded.jsonl']) {
+    const { clone, baseSha } = change(t, { 'plimsoll.yml': withPrompts(file) }, { x: '1' });
+    assert.equal(promptsOf(await resolve(clone, pullRequest(baseSha))), file);
+  }
+  const added = change(t, { 'plimsoll.yml': withPrompts('p.jsonl') }, { 'p.jsonl': SHORT });
+  await assert.rejects(
+    resolve(added.clone, pullRequest(added.baseSha)),
+    (error) =>
+      error instanceof PlimsollError && error.exitCode === 4 && /p\.jsonl, which the base does/.test(error.message),
+  );
+});
+
+test('prompts in Git LFS: the checkout’s where both sides have the same, else invalid', async (t) => {
+  const pointer = (oid: string) => `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize 9\n`;
+  const files = { 'plimsoll.yml': withPrompts('p.jsonl'), 'p.jsonl': pointer('aa') };
+  const same = change(t, files, { x: '1' });
+  writeFileSync(join(same.clone.path, 'p.jsonl'), LONG); // as git lfs leaves it
+  const policy = await resolve(same.clone, pullRequest(same.baseSha));
+  assert.equal(readFileSync(promptsOf(policy), 'utf8'), LONG);
+  assert.deepEqual(policy.policyChanges, []);
+  const other = change(t, files, { 'p.jsonl': pointer('bb') });
+  await assert.rejects(
+    resolve(other.clone, pullRequest(other.baseSha)),
+    (error) => error instanceof PlimsollError && error.exitCode === 4 && /Git LFS/.test(error.message),
+  );
+});
+
+test('a checkout that is not the change is not measured for it; its head and a merge of it are', async (t) => {
+  const { origin, clone, baseSha } = change(t, { 'plimsoll.yml': config('a', '1s') }, { x: '1' });
+  const headSha = clone.git('rev-parse', 'HEAD');
+  const event = pullRequest(baseSha, { headSha });
+  await resolve(clone, event);
+  const refused = (checkout: Repository) =>
+    assert.rejects(
+      resolve(checkout, event),
+      (error) => error instanceof PlimsollError && error.exitCode === 4 && /neither the change/.test(error.message),
+    );
+  await refused(shallowClone(t, origin, 'main'));
+  origin.commit({ more: 'pushed meanwhile' });
+  await refused(shallowClone(t, origin, 'change'));
+  origin.git('checkout', '-q', '-b', 'merge', 'main');
+  origin.git('commit', '-q', '--allow-empty', '-m', `parent ${headSha}`);
+  await refused(shallowClone(t, origin, 'merge'));
+  origin.git('merge', '-q', '--no-ff', '-m', 'Merge', headSha);
+  const merged = shallowClone(t, origin, 'merge');
+  assert.equal(merged.git('rev-list', '--count', 'HEAD'), '1', 'shallow: its parents are not here');
+  await resolve(merged, event);
+  const push = pullRequest('', { kind: 'push', baseRef: null, baseSha: null, prNumber: null, headSha: 'f'.repeat(40) });
+  await resolve(merged, push);
 });

@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge } from '../../src/judge/judge.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
-import { policy, type World, world } from './fixture.ts';
+import { createRandom } from '../../src/stats/random.ts';
+import {
+  boot,
+  found,
+  history,
+  learnt,
+  type Metrics,
+  policy,
+  record,
+  stageOf,
+  value,
+  type World,
+  world,
+} from './fixture.ts';
 
 // A small, seeded check that the whole judge keeps its promises; bench/ has the large one. A promise of 1 % cannot
 // be measured in 400 runs, but a judge that is wrong by a factor of three is caught.
@@ -46,6 +59,29 @@ for (const boot of [0.01, 0.02]) {
     assert.ok(alarms <= 0.025, `${100 * alarms} % of ${RUNS}`);
   });
 }
+
+test('failure shares that differ from boot to boot are hardly ever called a rise', () => {
+  const random = createRandom('failures');
+  const [level, spread, most] = [0.01, 0.3, 2_500];
+  const one = (): Metrics => {
+    const share = level * Math.exp(spread * random.normal());
+    const failed = () => Math.max(0, Math.round(most * share + Math.sqrt(most * share) * random.normal()));
+    return { 'errors.rate': value(Array.from({ length: 5 }, () => failed() / most)) };
+  };
+  const ledger = { 'errors.rate': learnt(5, 18 * ((level * spread) ** 2 + level / (5 * most)), 18) };
+  let alarms = 0;
+  for (let run = 0; run < RUNS; run++) {
+    const baseline = Array.from({ length: 10 }, one);
+    const { comparisons } = judge({
+      record: record([1, 2].map((index) => boot(index, [stageOf('benchmark', one())]))),
+      lookup: found({ benchmark: [history('benchmark', baseline, { ledger })] }),
+      policy: policy({ comparison: { ...policy().comparison, gates: [] } }),
+      expected: ['benchmark'],
+    });
+    if (comparisons[0]!.p!.worse <= 0.01) alarms++;
+  }
+  assert.ok(alarms / RUNS <= 0.025, `p ≤ 1 % in ${(100 * alarms) / RUNS} %`);
+});
 
 test('identical pull requests at 1 % mostly pass after one or two boots', () => {
   let boots = 0;

@@ -10,6 +10,7 @@ import {
   boot,
   found,
   history,
+  learnt,
   type Metrics,
   metricsOf,
   PER_ROUND,
@@ -191,7 +192,7 @@ test('a rise of errors below 0.2 points is not a regression', () => {
     ),
     'errors.rate',
   );
-  assert.ok(one.p!.worse < 1e-6);
+  assert.ok(one.change! > 0.0009);
   assert.equal(one.verdict, 'unchanged');
 });
 
@@ -207,7 +208,7 @@ test('few requests without an error do not prove that nothing changed', () => {
 
 test('recovery of 0 s is compared as a difference', () => {
   const at = (seconds: number): Metrics => ({ 'surge.recovery': value([seconds]) });
-  const ledger = { 'surge.recovery': { rounds: 1, ss: 18 * 0.01, df: 18 } };
+  const ledger = { 'surge.recovery': learnt(1, 18 * 0.01, 18) };
   const input = (seconds: number) =>
     duel(
       'step-surge',
@@ -221,10 +222,34 @@ test('recovery of 0 s is compared as a difference', () => {
   assert.ok(Math.abs(slow.change! - 7.95) < 1e-9);
 });
 
+test('values that come in steps: one boot that is one window later is no regression, and no variance of nothing', () => {
+  const at = (seconds: number): Metrics => ({ 'surge.recovery': value([seconds]) });
+  const judged = (candidate: readonly number[], ledger: ReturnType<typeof history>['ledger'] = {}) =>
+    only(
+      duel(
+        'step-surge',
+        repeat(10, () => at(2.5)),
+        candidate.map(at),
+        { ledger, gates: ['surge.recovery'] },
+      ),
+      'surge.recovery',
+      'step-surge',
+    );
+  const still = { 'surge.recovery': learnt(1, 0, 30) };
+  for (const ledger of [{}, still]) {
+    assert.notEqual(judged([2.5, 5], ledger).verdict, 'regressed');
+    assert.notEqual(judged([5], ledger).verdict, 'suspected');
+    assert.ok(judged([2.5, 5], ledger).sd! >= 2.5 / Math.sqrt(12) - 1e-9);
+  }
+  assert.equal(judged([2.5], still).df.prior, 4, 'thirty times the same number is no knowledge of the spread');
+  assert.equal(judged([25, 27.5], still).verdict, 'regressed');
+  assert.ok(judged([2.5 + 1e-9, 5]).sd! >= 2.49 / Math.sqrt(12), 'a rounding error is no step');
+});
+
 // ---- censored values ---------------------------------------------------------------------------------------------
 
 const knee = (rate: number, bound: Value['bound'] = 'exact'): Metrics => ({ 'knee.rate': value([rate], { bound }) });
-const kneeLedger = { 'knee.rate': { rounds: 1, ss: 18 * 0.01 ** 2, df: 18 } };
+const kneeLedger = { 'knee.rate': learnt(1, 18 * 0.01 ** 2, 18) };
 const kneeDuel = (baseline: readonly Metrics[], candidate: readonly Metrics[]): Comparison =>
   only(duel('linear', baseline, candidate, { gates: ['knee.rate'], ledger: kneeLedger }), 'knee.rate', 'linear');
 
@@ -335,11 +360,35 @@ test('a quantile among failed requests regresses only where the rise of failures
   );
 });
 
+test('a censored round is worse than any number: one of five is outvoted, two make the boot censored', () => {
+  const at = (ms: number, censored: number): Metrics => ({
+    'ttft.p95': value(
+      repeat(5, (i) => (i < censored ? 30_000 : ms)),
+      { value: ms, ...(censored > 0 && { roundBounds: repeat(5, (i) => (i < censored ? 'above' : 'exact')) }) },
+    ),
+    'errors.rate': value(repeat(5, (i) => (i < censored ? 0.06 : 0))),
+  });
+  const base = repeat(6, (i) => at(wobble(400, i), 0));
+  const p95 = (candidate: Metrics[], baseline = base): Comparison =>
+    only(duel('benchmark', baseline, candidate, { gates: ['ttft.p95'] }), 'ttft.p95');
+  const outvoted = p95([at(400, 1), at(400, 1)]);
+  assert.equal(outvoted.bound, 'exact');
+  assert.ok(Math.abs(outvoted.candidate! - 400) < 20, `${outvoted.candidate}: the time-out is no value to average`);
+  const two = p95([at(400, 2), at(400, 2)]);
+  assert.equal(two.bound, 'above');
+  assert.equal(two.p!.better, 1);
+  assert.notEqual(two.verdict, 'unchanged');
+  // The same in the baseline: a candidate without failures is not "unchanged" against it, and its noise is not learnt.
+  const open = p95([at(400, 0), at(400, 0)], [...base, { ...at(400, 0), 'ttft.p95': at(400, 2)['ttft.p95']! }]);
+  assert.equal(open.df.baseline, 5);
+  assert.notEqual(open.verdict, 'unchanged');
+});
+
 test('what a bound does not admit is not claimed: no loss against a baseline that may be worse, no gain over one that may be better', () => {
   const recovery = (seconds: number, bound: Value['bound'] = 'exact'): Metrics => ({
     'surge.recovery': value([seconds], { bound }),
   });
-  const ledger = { 'surge.recovery': { rounds: 1, ss: 18 * 0.01, df: 18 } };
+  const ledger = { 'surge.recovery': learnt(1, 18 * 0.01, 18) };
   const base = repeat(5, () => recovery(12, 'above'));
   const slow = duel('step-surge', base, [recovery(40), recovery(40)], { ledger, gates: ['surge.recovery'] });
   assert.equal(only(slow, 'surge.recovery', 'step-surge').verdict, 'inconclusive');
@@ -375,7 +424,7 @@ test('latency that improves while failures rise is not an improvement, and the v
     verdict.findings.some(
       (one) =>
         one.kind === 'load_shed' &&
-        /TTFT p95 \(−\d+\.\d %\) fell because load was shed: failed requests rose from 0 % to 3 %/.test(one.message),
+        /TTFT p95 \(−\d+\.\d %\) moved because load was shed: failed requests rose from 0 % to 3 %/.test(one.message),
     ),
   );
   assert.equal(
@@ -526,14 +575,14 @@ test('a thin baseline never says unchanged, and suspects at most, whatever the b
 
 test('with a ledger one baseline boot is enough to regress, but not to be unchanged', () => {
   const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
-  const ledger = { 'tpot.p95': { rounds: 5, ss: 18 * 0.005 ** 2, df: 18 } };
+  const ledger = { 'tpot.p95': learnt(5, 18 * 0.005 ** 2, 18) };
   assert.equal(only(duel('benchmark', [at(24)], [at(30), at(30)], { ledger }), 'tpot.p95').verdict, 'regressed');
   assert.equal(only(duel('benchmark', [at(24)], [at(24), at(24)], { ledger }), 'tpot.p95').verdict, 'inconclusive');
 });
 
 test('a ledger of boots with another number of rounds is not used', () => {
   const at = (ms: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => ms)) });
-  const ledger = { 'tpot.p95': { rounds: 3, ss: 1, df: 18 } };
+  const ledger = { 'tpot.p95': learnt(3, 1, 18) };
   assert.equal(
     only(
       duel(

@@ -144,6 +144,8 @@ export const boot = (index: number, stages: Stage[], options: Partial<BootRecord
   bootMs: 41_000,
   end: 'complete',
   reason: null,
+  subject: {},
+  pair: null,
   stages,
   ...options,
 });
@@ -166,6 +168,7 @@ export const record = (boots: BootRecord[], options: Partial<RunRecord> = {}): R
     'step-surge': { key: 's', facts: { base: '8/s' } },
   },
   subject: {},
+  slo: null,
   boots,
   discarded: [],
   ...options,
@@ -173,7 +176,10 @@ export const record = (boots: BootRecord[], options: Partial<RunRecord> = {}): R
 
 const stored = (metrics: Metrics): StoredBoot['metrics'] =>
   Object.fromEntries(
-    Object.entries(metrics).map(([id, { value: v, bound, n, rounds }]) => [id, { value: v, bound, n, rounds }]),
+    Object.entries(metrics).map(([id, { value: v, bound, n, rounds, roundBounds }]) => [
+      id,
+      { value: v, bound, n, rounds, ...(roundBounds && { roundBounds }) },
+    ]),
   );
 
 const KEYS: Readonly<Record<StageName, string>> = { benchmark: 'b', linear: 'l', 'step-surge': 's' };
@@ -200,6 +206,7 @@ export function history(stage: StageName, boots: readonly Metrics[], options: Pa
           commit: null,
           subject: {},
           tokenSource: 'usage',
+          slo: null,
           metrics: stored(metrics),
         })),
         histograms: {},
@@ -220,13 +227,18 @@ export function found(stages: BaselineFile['stages']): BaselineLookup {
   };
 }
 
+/** What pruned boots taught about one metric. */
+export const learnt = (rounds: number, ss: number, df: number): History['ledger'][string] => [
+  { kind: 'boots', segment: null, rounds, ss, df },
+];
+
 /** A ledger that knows the noise of every metric, on the scale of comparison. */
 export function ledgerFor(stage: StageName, df: number, noise: Noise): History['ledger'] {
   const rounds = stage === 'benchmark' ? ROUNDS : 1;
   return Object.fromEntries(
     Object.keys(LEVELS[stage]).map((id) => {
       const variance = noise.boot ** 2 + (noise.round * (isTail(id) ? 3 : 1)) ** 2 / rounds;
-      return [id, { rounds, df, ss: df * (FREE_OF_NOISE.has(id) ? 1e-8 : variance) }];
+      return [id, learnt(rounds, df * (FREE_OF_NOISE.has(id) ? 1e-8 : variance), df)];
     }),
   );
 }

@@ -32,14 +32,18 @@ const number = fc.oneof(
 );
 const maybe = fc.option(number, { nil: null });
 const bound = fc.constantFrom('exact' as const, 'exact' as const, 'above' as const, 'below' as const);
-const metricValue: fc.Arbitrary<Value> = fc.record({
-  value: maybe,
-  bound,
-  n: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 50_000 }), number),
-  thin: fc.boolean(),
-  rounds: fc.array(maybe, { maxLength: 7 }),
-  note: fc.constant(null),
-});
+const metricValue: fc.Arbitrary<Value> = fc.record(
+  {
+    value: maybe,
+    bound,
+    n: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 50_000 }), number),
+    thin: fc.boolean(),
+    rounds: fc.array(maybe, { maxLength: 7 }),
+    roundBounds: fc.array(bound, { maxLength: 7 }),
+    note: fc.constant(null),
+  },
+  { requiredKeys: ['value', 'bound', 'n', 'thin', 'rounds', 'note'] },
+);
 const metrics = (ids: readonly string[]): fc.Arbitrary<Metrics> =>
   fc.array(fc.tuple(fc.constantFrom(...ids), metricValue), { maxLength: 12 }).map((list) => Object.fromEntries(list));
 const IDS = [
@@ -155,11 +159,16 @@ const oneHistory = (name: StageName) =>
       older: fc.array(metrics(IDS), { maxLength: 4 }),
       ledger: fc.dictionary(
         fc.constantFrom(...IDS.slice(0, 12)),
-        fc.record({
-          rounds: fc.integer({ min: 1, max: 6 }),
-          ss: fc.double({ min: 0, max: 10, noNaN: true }),
-          df: fc.integer({ min: 0, max: 60 }),
-        }),
+        fc.array(
+          fc.record({
+            kind: fc.constantFrom('boots', 'aa', 'pairs', 'of a later version'),
+            segment: fc.constantFrom(null, 's1'),
+            rounds: fc.integer({ min: 1, max: 6 }),
+            ss: fc.double({ min: 0, max: 10, noNaN: true }),
+            df: fc.integer({ min: 0, max: 60 }),
+          }),
+          { maxLength: 3 },
+        ),
       ),
     })
     .map((one) => {

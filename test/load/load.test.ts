@@ -480,3 +480,20 @@ describe('a warm-up', () => {
     assert.ok(performance.now() - started < 2_000);
   });
 });
+
+test('no row and no warm-up says a secret that the server quotes, wherever it was given to it', async () => {
+  const said = `{"error":{"message":"token hf_environment-secret is not good for pa$$word"}}`;
+  await using server = await startTorture(answer('403 Forbidden', said));
+  const target = { url: server.url, headers: {} };
+  const secrets = ['hf_environment-secret', 'pa$$word'];
+  const rows: Timeline[] = [];
+  await runLoad(
+    { plan: planOf([[200, open(50)]]), target, workload, workers: 2, secrets },
+    { onRows: (batch) => rows.push(...batch) },
+  );
+  assert.equal(rows.length, 10);
+  for (const row of rows) assert.match(row.error!, /^HTTP 403: token \*\*\* is not good/);
+  const warm = await warmUp({ target, workload, requests: 1, concurrency: 1, timeoutMs: 5_000, secrets });
+  assert.match(warm.firstError!, /token \*\*\* is not good/);
+  assert.doesNotMatch(JSON.stringify([rows, warm]), /environment-secret|pa\$\$word/);
+});

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -68,8 +70,43 @@ test('preemptions count from the mark, over a restart of the engine too', async 
   monitor.mark();
   await reaches(0);
   assert.ok(!values(monitor, 'engine.preemptions').includes(7), 'samples from before the mark are forgotten');
+  assert.equal(monitor.restarted(), false);
   server.page.text = page(2);
   await reaches(2);
+  assert.equal(monitor.restarted(), true);
+  monitor.mark();
+  assert.equal(monitor.restarted(), false, 'told of the stage in which it was');
+  server.page.text = page(3);
+  await reaches(1);
+  assert.equal(monitor.restarted(), false);
+});
+
+test('an answer that a later one overtook is no restart', async () => {
+  const page = (count: number) => `vllm:num_requests_running 1\nvllm:num_preemptions_total ${count}\n`;
+  const held = Promise.withResolvers<void>();
+  let asked = 0;
+  const server = createServer(async (_, response) => {
+    asked += 1;
+    if (asked !== 1) return void response.end(page(8));
+    await held.promise;
+    response.end(page(5));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const { port } = server.address() as { port: number };
+    // The first reading of the schedule hangs; what is asked beside it is answered first.
+    await using monitor = start(`http://127.0.0.1:${port}`, { intervalMs: 60_000 });
+    await until(() => asked === 1, 'the schedule to ask');
+    const later = await monitor.readEngine();
+    assert.equal(later.kind, 'values');
+    held.resolve();
+    await until(() => monitor.latest('engine.preemptions') !== undefined, 'the first reading');
+    assert.equal(monitor.latest('engine.preemptions'), 0);
+    assert.equal(monitor.restarted(), false);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('what can’t be had is said in words, for each metric', async () => {

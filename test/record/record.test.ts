@@ -54,6 +54,8 @@ const boot = (index: number): BootRecord =>
     bootMs: 1_234,
     end: 'complete',
     reason: null,
+    subject: {},
+    pair: null,
     stages: STAGES,
   }) as unknown as BootRecord;
 
@@ -71,6 +73,7 @@ const record = (part: Partial<RunRecord> = {}): RunRecord => ({
   environment: { gpu: 'H100', method: 1 },
   workloads: { benchmark: { key: 'k', facts: { seed: 1 } } },
   subject: { commit: 'abc' },
+  slo: null,
   boots: [boot(1)],
   discarded: [],
   ...part,
@@ -108,6 +111,12 @@ test('a record of all three stages comes back from its text as it was, and the t
     text.split('\n').every((line) => line.length < 200 || line.includes('HISTFA')),
     'lines that people can read',
   );
+});
+
+test('a record of before the SLO, the subject of a boot and its pair were in it is read, with nothing known of them', () => {
+  const { slo: _, ...old } = record({ boots: [boot(1)].map(({ subject: _, pair: __, ...one }) => one as BootRecord) });
+  const back = decodeRecord(JSON.stringify(old), 'run.json');
+  assert.deepEqual([back.slo, back.boots[0]!.subject, back.boots[0]!.pair], [null, {}, null]);
 });
 
 test('a record that could not be read again is not written, and the field is named', () => {

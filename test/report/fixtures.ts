@@ -224,6 +224,8 @@ export function bootOf(index: number, level: Level): BootRecord {
     bootMs: 74_300 + 900 * index,
     end: 'complete',
     reason: null,
+    subject: {},
+    pair: null,
     stages: [benchmarkOf(level), linearOf(level), surgeOf(level)] as BootRecord['stages'],
   };
 }
@@ -273,6 +275,7 @@ export function recordOf(boots: readonly BootRecord[], change: Partial<RunRecord
       engineVersion: '0.12.0',
       command: `${SUBJECT.command} --max-num-batched-tokens 2048`,
     },
+    slo: null,
     boots: [...boots],
     discarded: [],
     ...change,

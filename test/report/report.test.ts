@@ -51,6 +51,28 @@ test('the comment of a failed boot reads as its golden file', () =>
     }),
   ));
 
+test('a message of many lines stays readable, and a log is shown once', () => {
+  const failure = { hint: undefined, deployment: 'd', configPath: 'plimsoll.yml' } as const;
+  const problems = renderFailure({ ...failure, code: 'CONFIG_INVALID', message: 'a.yml:1:1 one\na.yml:2:1 *two*' });
+  assert.match(problems, /\na\.yml:1:1 one\n\n```text\na\.yml:2:1 \*two\*\n```\n/);
+  const message = 'It ended.\nIt was killed.\nLast lines of its log (out/deployment-1.log):\n  | first\n  | last';
+  const quoted = renderFailure({ ...failure, code: 'BOOT_EXITED', message });
+  assert.match(
+    quoted,
+    /\nIt ended\.\n\n```text\nIt was killed\.\nLast lines of its log.*\n {2}\| first\n {2}\| last\n```/,
+  );
+  const shown = renderFailure({ ...failure, code: 'BOOT_EXITED', message, logTail: 'before\nfirst\nlast' });
+  assert.match(shown, /```text\nIt was killed\.\n```/);
+  assert.equal(shown.split('last').length, 3, 'in the title of the fold and in the log');
+  const endless = renderFailure({
+    ...failure,
+    code: 'CONFIG_INVALID',
+    message: 'x '.repeat(80).concat('\n').repeat(500),
+  });
+  assert.match(endless, /lines more|…/);
+  assert.ok(byteLength(endless) < 10_000);
+});
+
 // ---- never green --------------------------------------------------------------------------------------
 
 const GREEN = /✅|✓|🟢|\p{Cc}\[32m|\bno regressions?\b|\bPass(?:ed)?\b/u;

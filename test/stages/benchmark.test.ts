@@ -256,6 +256,36 @@ test('percentiles of failing requests are bounds: 2 % failures put p99 at "at le
   assert.equal(metrics['goodput.share']!.value, 0.98);
 });
 
+test('a round whose percentile fell among failures says so beside its number; without one nothing is said', () => {
+  const plan = planOf(
+    'benchmark',
+    [0, 1, 2].map((index) =>
+      open(100, { name: `round-${index + 1}`, kind: 'round', startMs: index * 1_000, durationMs: 1_000 }),
+    ),
+  );
+  const rows = Array.from({ length: 300 }, (_, index) =>
+    index >= 100 && index < 110
+      ? failure(index * 10, { phase: 1 })
+      : row({ plannedMs: index * 10, phase: Math.floor(index / 100) }),
+  );
+  const { metrics } = measure(plan, rows);
+  assert.deepEqual(metrics['ttft.p95']!.roundBounds, ['exact', 'above', 'exact']);
+  assert.equal(metrics['ttft.p95']!.bound, 'exact', 'over all rounds 3 % failed');
+  assert.equal(metrics['ttft.p95']!.rounds[1], TIMEOUT_MS);
+  assert.equal(metrics['ttft.p50']!.roundBounds, undefined);
+});
+
+test('the output share is what was answered of what was asked for, over whole answers', () => {
+  const rows = [
+    row({ plannedMs: 0, outputTokens: 11, maxTokens: 22 }),
+    row({ plannedMs: 100, outputTokens: 33, maxTokens: 66 }),
+    row({ plannedMs: 200, outputTokens: null, maxTokens: 500 }),
+    failure(300, { maxTokens: 500 }),
+  ];
+  const { value, n } = measure(ONE_ROUND, rows).metrics['output.share']!;
+  assert.deepEqual([value, n], [0.5, 2]);
+});
+
 test('a request that broke off after its first token has a TTFT, but no E2E', () => {
   const rows = [
     ...Array.from({ length: 99 }, (_, index) => row({ plannedMs: index * 100 })),

@@ -244,6 +244,29 @@ test('a step that the client spoilt, or a ramp that died, cannot be judged', () 
   assert.deepEqual([died.status, died.invalid.map((one) => one.code)], ['aborted', ['incomplete']]);
 });
 
+test('a ramp that ended in a death has its knee before the step that died, and never above what was held', () => {
+  const plan = ramp(10, 40, 4);
+  const diedAt = (offeredMs: number) =>
+    measure(
+      plan,
+      rowsWith(plan, [0, 0, 0, 0]).filter((one) => one.plannedMs! < offeredMs),
+      { config: { slo: SLO }, load: { offeredMs }, end: { died: 'exit code 137' } },
+    );
+  // All that was answered on the third step met the SLO; in its settling, there is no window of it at all.
+  for (const offeredMs of [25_000, 20_500]) {
+    const { metrics, curve } = diedAt(offeredMs);
+    const knee = metrics['knee.rate']!;
+    assert.equal(knee.bound, 'exact', `${offeredMs}`);
+    assert.ok(knee.value! >= 20 && knee.value! < 21, String(knee.value));
+    assert.deepEqual(
+      curve!.map((point) => point.held),
+      offeredMs === 25_000 ? [true, true, false] : [true, true],
+    );
+  }
+  const first = diedAt(5_000).metrics['knee.rate']!;
+  assert.deepEqual([first.value, first.bound], [10, 'below']);
+});
+
 test('whatever happens on a ramp, the measurement can be stored, and rows and dropped slots are what was planned', () => {
   fc.assert(
     fc.property(

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hodgesLehmann } from '../../src/stats/hodges-lehmann.ts';
-import { addSpread, fromScale, type Scaled, spreadOf, summariseRounds, toScale } from '../../src/stats/summary.ts';
+import {
+  addSpread,
+  fromScale,
+  type Scaled,
+  spreadOf,
+  summariseBoot,
+  summariseRounds,
+  toScale,
+} from '../../src/stats/summary.ts';
 import { mannKendall, theilSen } from '../../src/stats/theil-sen.ts';
 import { notAbove, tost } from '../../src/stats/tost.ts';
 import { woodruff } from '../../src/stats/woodruff.ts';
@@ -60,6 +68,36 @@ test('on the scale of comparison more is worse, and the way back gives the value
   assert.equal(toScale({ scale: 'log', better: 'lower' }, -1), null);
   assert.equal(toScale({ scale: 'log', better: 'lower' }, null), null);
   assert.equal(toScale({ scale: 'difference', better: 'lower' }, Number.POSITIVE_INFINITY), null);
+});
+
+test('a censored round is worse than any number; where it decides, the boot is at least what its rounds are', () => {
+  const of = (better: 'lower' | 'higher', rounds: readonly number[], censored: number, bound: 'above' | 'below') =>
+    summariseBoot(
+      { scale: 'difference', better, summary: 'robust' },
+      { value: 1, bound: 'exact', rounds, roundBounds: rounds.map((_, i) => (i < censored ? bound : 'exact')) },
+    );
+  const rounds = [90, 80, 1, 2, 3];
+  for (const [n, most] of [
+    [1, 0],
+    [2, 0],
+    [3, 1],
+    [4, 1],
+    [5, 1],
+  ] as const) {
+    for (let censored = 0; censored <= n; censored++) {
+      const summary = of('lower', rounds.slice(0, n), censored, 'above')!;
+      assert.equal(summary.bound, censored <= most ? 'exact' : 'above', `${censored} of ${n}`);
+      assert.ok(Number.isFinite(summary.summary));
+    }
+  }
+  assert.deepEqual(of('lower', rounds, 1, 'above'), of('lower', [1e9, 80, 1, 2, 3], 1, 'above'));
+  assert.equal(of('higher', [5, 6, 7], 2, 'below')!.bound, 'below');
+  assert.equal(of('higher', [5, 6, 7], 2, 'above')!.bound, 'exact', 'better than its number: counted at it');
+  const old = { value: 30, bound: 'above', rounds: [1, 30, 30] } as const;
+  assert.deepEqual(summariseBoot({ scale: 'difference', better: 'lower', summary: 'robust' }, old), {
+    summary: 30,
+    bound: 'above',
+  });
 });
 
 test('spreads add up, each about its own mean', () => {

@@ -1,0 +1,42 @@
+// What the action does not do, said before anything is started.
+
+import { PlimsollError } from '../errors.ts';
+import type { EventContext } from './event.ts';
+import type { Inputs } from './inputs.ts';
+
+/** @throws PlimsollError USAGE or FORK_REFUSED */
+export function refuseWhatMustNotRun(
+  inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef'>,
+  event: Pick<EventContext, 'kind' | 'isFork' | 'baseRef'>,
+): void {
+  if (event.kind === 'issue_comment') {
+    throw new PlimsollError(
+      'USAGE',
+      'The action does not run for issue_comment events: they run on the default branch, not on the pull request.',
+      { hint: 'Use pull_request, push, workflow_dispatch, schedule or merge_group.' },
+    );
+  }
+  if (event.kind === 'pull_request_target') {
+    throw new PlimsollError(
+      'USAGE',
+      "The action does not run for pull_request_target events: they check out the base, so the base's code would be measured; and checking out the pull request there would run it with the repository's secrets and a token that may write.",
+      { hint: 'Use `on: pull_request`.' },
+    );
+  }
+  if (event.isFork && !inputs.allowForks) {
+    throw new PlimsollError(
+      'FORK_REFUSED',
+      "This pull request comes from a fork, and a fork's code is not run on this runner.",
+      {
+        hint: 'Someone with write access can push the branch to this repository, or set `allow-forks: true` where the runner is disposable and holds no secrets.',
+      },
+    );
+  }
+  if (inputs.mode === 'baseline' && (event.baseRef !== null || inputs.baseRef !== '')) {
+    throw new PlimsollError(
+      'USAGE',
+      '`mode: baseline` records the branch that the job runs on; it takes no base, so it does not run in pull requests or the merge queue.',
+      { hint: 'Run it for push, schedule or workflow_dispatch, without base-ref.' },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+// The books of a load, from its workers' accounts. What was planned comes from the schedule and what was received
+// from the rows, so that a request that got lost on the way shows.
+
+import { PlimsollError } from '../errors.ts';
+import { createHistogram, decodeHistogram, type Histogram } from '../stats/histogram.ts';
+import { provenPercentile } from '../stats/sample-size.ts';
+import type { ShardAccounts } from './accounts.ts';
+import { schedule } from './arrivals.ts';
+import { TOKEN_BUCKET_MS } from './client.ts';
+import type { LoadPlan } from './plan.ts';
+import type { ClientPhaseHealth, LoadResult } from './result.ts';
+
+type Books = Pick<LoadResult, 'phases' | 'gapsUs' | 'bucketMs' | 'tokensReceived' | 'retries'>;
+
+/**
+ * @param stoppedMs when the load was ended early, null = it was not
+ * @param received rows that arrived, by phase
+ * @throws PlimsollError INTERNAL where a complete load lost a request: rows + dropped ≠ planned
+ */
+export function mergeAccounts(
+  plan: LoadPlan,
+  stoppedMs: number | null,
+  accounts: readonly ShardAccounts[],
+  received: readonly number[],
+): Books {
+  const phases = plan.phases.map((_, index) => accounts.map(({ phases }) => phases[index]!));
+  const due = slotsDue(plan, stoppedMs ?? Number.POSITIVE_INFINITY);
+  const buckets = Math.max(0, ...accounts.map(({ tokens }) => tokens.length));
+  return {
+    phases: phases.map((shares, index) => {
+      const { name, load, startMs, durationMs } = plan.phases[index]!;
+      const sent = total(shares.map((share) => share.sent));
+      const dropped = total(shares.map((share) => share.dropped));
+      const accounted = received[index]! + dropped;
+      let planned = load.kind === 'closed' ? sent : due[index]!;
+      // A worker hears of an early end a moment later, and what came due until then is owed too.
+      if (stoppedMs !== null && stoppedMs < startMs + durationMs) planned = Math.max(planned, accounted);
+      if (stoppedMs === null && accounted !== planned) {
+        throw new PlimsollError(
+          'INTERNAL',
+          `Phase "${name}" lost requests: ${planned} were planned, but ${received[index]} rows and ${dropped} dropped slots are ${accounted}.`,
+          { hint: 'Nothing of this load can be trusted. Please report it with the record.' },
+        );
+      }
+      return { ...healthOf(shares), planned, sent, dropped };
+    }),
+    gapsUs: phases.map((shares) => sum(shares.map(({ gapsUs }) => gapsUs))),
+    bucketMs: TOKEN_BUCKET_MS,
+    tokensReceived: Array.from({ length: buckets }, (_, bucket) =>
+      total(accounts.map(({ tokens }) => tokens[bucket] ?? 0)),
+    ),
+    retries: total(accounts.map(({ retries }) => retries)),
+  };
+}
+
+/** Slots of each phase whose time had come by then; none in a closed loop. */
+function slotsDue(plan: LoadPlan, untilMs: number): number[] {
+  const { plannedMs, firstOf } = schedule(plan);
+  return plan.phases.map(
+    (_, index) => plannedMs.subarray(firstOf[index], firstOf[index + 1]).filter((dueMs) => dueMs <= untilMs).length,
+  );
+}
+
+function healthOf(
+  shares: readonly ShardAccounts['phases'][number][],
+): Pick<ClientPhaseHealth, 'dispatchDelayMs' | 'eventLoopDelayP99Ms' | 'cpuShare'> {
+  const delays = sum(shares.map(({ dispatchDelayUs }) => dispatchDelayUs));
+  const loops = shares.map(({ eventLoopDelayP99Ms }) => eventLoopDelayP99Ms).filter((delay) => delay !== null);
+  const ms = (percentile: number): number => delays.getValueAtPercentile(percentile) / 1_000;
+  return {
+    dispatchDelayMs:
+      delays.totalCount === 0
+        ? null
+        : {
+            p50: ms(50),
+            p99: ms(99),
+            p99AtLeast: ms(provenPercentile(delays.totalCount, 0.99)),
+            max: delays.maxValue / 1_000,
+          },
+    eventLoopDelayP99Ms: loops.length === 0 ? null : Math.max(...loops),
+    cpuShare: shares.map(({ cpuShare }) => cpuShare ?? 0),
+  };
+}
+
+function sum(encoded: readonly string[]): Histogram {
+  const all = createHistogram();
+  for (const text of encoded) all.add(decodeHistogram(text) as Histogram);
+  return all;
+}
+
+const total = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);

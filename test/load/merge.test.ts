@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ShardAccounts } from '../../src/load/accounts.ts';
+import { schedule } from '../../src/load/arrivals.ts';
+import { openConnections } from '../../src/load/connections.ts';
+import { mergeAccounts } from '../../src/load/merge.ts';
+import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
+import { runShard } from '../../src/load/shard.ts';
+import type { Timeline } from '../../src/load/timeline.ts';
+import { type Script, startTorture, stream } from './torture.ts';
+
+const workload = {
+  path: '/v1/chat/completions',
+  facts: () => ({}),
+  request: () => ({ body: '{}', maxTokens: 1, promptTokens: 1 }),
+};
+
+function planOf(...loads: readonly OfferedLoad[]): LoadPlan {
+  return {
+    stage: 'benchmark',
+    seed: 5,
+    drainMs: 5_000,
+    maxInFlight: 1_000,
+    requestTimeoutMs: 10_000,
+    stallTimeoutMs: 10_000,
+    phases: loads.map((load, index) => ({
+      name: `round-${index + 1}`,
+      kind: 'round',
+      startMs: index * 200,
+      durationMs: 200,
+      load,
+      pattern: index,
+    })),
+  };
+}
+
+/** What two workers really bring home from a plan, here in one thread. */
+async function bring(
+  plan: LoadPlan,
+  script: Script = stream(1),
+): Promise<{ accounts: ShardAccounts[]; rows: Timeline[] }> {
+  await using server = await startTorture(script);
+  const target = { url: server.url, headers: {} };
+  const never = new AbortController().signal;
+  const rows: Timeline[] = [];
+  const originMs = performance.now();
+  const accounts = await Promise.all(
+    [0, 1].map(async (worker) => {
+      const connections = openConnections(target);
+      const job = { plan, target, streamed: true, worker, workers: 2 };
+      const control = { halt: never, cut: never };
+      const account = await runShard(job, workload, connections, originMs, control, (update) =>
+        rows.push(...update.rows),
+      );
+      await connections.destroy();
+      return account;
+    }),
+  );
+  return { accounts, rows };
+}
+
+const byPhase = (plan: LoadPlan, rows: readonly Timeline[]): number[] =>
+  plan.phases.map((_, phase) => rows.filter((row) => row.phase === phase).length);
+const open: OfferedLoad = { kind: 'open', process: 'poisson', from: 100, to: 100 };
+const closed: OfferedLoad = { kind: 'closed', users: 4, think: { constantMs: 10 } };
+
+describe('the books of a load', () => {
+  test('plan what the schedule says, and a closed loop what it sent', async () => {
+    const plan = planOf(open, closed);
+    const { accounts, rows } = await bring(plan);
+    const { phases } = mergeAccounts(plan, null, accounts, byPhase(plan, rows));
+    const users = rows.filter((row) => row.phase === 1).length;
+    assert.ok(users > 0);
+    assert.deepEqual(
+      phases.map(({ planned, sent, dropped }) => [planned, sent, dropped]),
+      [
+        [20, 20, 0],
+        [users, users, 0],
+      ],
+    );
+  });
+
+  test('do not close where a row is missing, whether on its way, from a worker’s account, or in a closed loop', async () => {
+    const plan = planOf(open, closed);
+    const { accounts, rows } = await bring(plan);
+    const received = byPhase(plan, rows);
+    const lost = (stoppedMs: number | null, counts: readonly number[], from: readonly ShardAccounts[] = accounts) =>
+      mergeAccounts(plan, stoppedMs, from, counts);
+    const internal = (message: RegExp) => (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'INTERNAL');
+      assert.match(error.message, message);
+      return true;
+    };
+    assert.throws(
+      () => lost(null, received.with(0, 19)),
+      internal(/Phase "round-1" lost requests: 20 were planned, but 19 rows and 0 dropped slots are 19\./),
+    );
+    assert.throws(() => lost(null, received.with(1, received[1]! - 1)), internal(/Phase "round-2" lost/));
+    // The same row missing everywhere: a request that was never sent and of which nobody knows.
+    const forgetful = [
+      { ...accounts[0]!, phases: accounts[0]!.phases.with(0, { ...accounts[0]!.phases[0]!, sent: 9 }) },
+      accounts[1]!,
+    ];
+    assert.throws(() => lost(null, received.with(0, 19), forgetful), internal(/20 were planned, but 19 rows/));
+    // One too many is as wrong.
+    assert.throws(() => lost(null, received.with(0, 21)), internal(/20 were planned, but 21 rows/));
+    // Ended early, after the first phase: its loss is for the client's own account to judge.
+    assert.deepEqual(
+      lost(300, received.with(0, 19), forgetful).phases.map(({ planned, sent }) => [planned, sent])[0],
+      [20, 19],
+    );
+  });
+
+  test('of a load that ended early plan the slots due by then, and no fewer than were taken', async () => {
+    const plan = planOf(open, open);
+    const { accounts, rows } = await bring(plan);
+    const due = [...schedule(plan).plannedMs].filter((dueMs) => dueMs >= 200 && dueMs <= 300).length;
+    assert.ok(due > 0 && due < 20);
+    const none = accounts.map((account) => ({
+      ...account,
+      phases: account.phases.with(1, { ...account.phases[1]!, sent: 0, dropped: 0 }),
+    }));
+    const planned = (stoppedMs: number, from: readonly ShardAccounts[], received: readonly number[]) =>
+      mergeAccounts(plan, stoppedMs, from, received).phases.map((phase) => phase.planned);
+    assert.deepEqual(planned(300, none, [20, 0]), [20, due]);
+    assert.deepEqual(planned(300, accounts, byPhase(plan, rows)), [20, 20]);
+  });
+
+  test('count requests that a server cost a second attempt by closing kept-alive connections on them', async () => {
+    const plan = planOf(open, open);
+    // Each connection answers once, and breaks as soon as it is used again.
+    const { accounts, rows } = await bring(plan, (connection) =>
+      connection.nth === 1 ? stream(1)(connection) : connection.reset(),
+    );
+    const { retries } = mergeAccounts(plan, null, accounts, byPhase(plan, rows));
+    assert.ok(rows.every((row) => row.outcome === 'ok'));
+    assert.ok(retries > 5, `${retries}`);
+    assert.equal(retries, rows.filter((row) => row.retried).length);
+  });
+});
