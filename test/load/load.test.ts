@@ -288,17 +288,21 @@ describe('a load that ends early', () => {
     await using server = await startTorture(silent);
     const abort = new AbortController();
     let cancelledAt = 0;
-    setTimeout(() => {
-      cancelledAt = performance.now();
-      abort.abort();
-    }, 700);
-    const { result, rows } = await load(server.url, planOf([[60_000, open(40)]]), 2, { signal: abort.signal });
+    const { result, rows } = await load(server.url, planOf([[60_000, open(40)]]), 2, {
+      signal: abort.signal,
+      // Once something is in flight, however long the workers took to start.
+      onProgress: (now) => {
+        if (now.inFlight === 0 || cancelledAt > 0) return;
+        cancelledAt = performance.now();
+        abort.abort();
+      },
+    });
     assert.ok(performance.now() - cancelledAt < 1_000);
     assert.equal(result.end, 'cancelled');
     assert.ok(rows.length > 0 && rows.every((row) => row.outcome === 'cut'));
     const { planned, sent, dropped } = result.phases[0]!;
     assert.deepEqual([planned, sent], [rows.length + dropped, rows.length]);
-    assert.ok(result.offeredMs < 3_000);
+    assert.ok(result.offeredMs < 30_000);
   });
 
   test('cancelled before it began: still a result', async () => {
@@ -431,13 +435,18 @@ describe('a closed-loop load', () => {
   test('is cancelled as fast as any', async () => {
     await using server = await startTorture(silent);
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 600);
-    const { result, rows, tookMs } = await load(server.url, planOf([[60_000, closed(5, { meanMs: 1 })]]), 1, {
+    let cancelledAt = 0;
+    const { result, rows } = await load(server.url, planOf([[60_000, closed(5, { meanMs: 1 })]]), 1, {
       signal: abort.signal,
+      onProgress: (now) => {
+        if (now.inFlight < 5 || cancelledAt > 0) return;
+        cancelledAt = performance.now();
+        abort.abort();
+      },
     });
+    assert.ok(performance.now() - cancelledAt < 1_000);
     assert.equal(result.end, 'cancelled');
     assert.deepEqual([rows.length, count(rows, 'cut')], [5, 5]);
-    assert.ok(tookMs < 3_000);
   });
 });
 

@@ -37,7 +37,11 @@ test('any sample written as the format says is read back', () => {
     fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '{', '}', ',', '=', ' ', '中') }),
     { noNullPrototype: true },
   );
-  const value = fc.oneof(fc.double({ noNaN: true }), fc.constant(Number.NaN));
+  // Written text has no negative zero.
+  const value = fc.oneof(
+    fc.double({ noNaN: true }).map((number) => number + 0),
+    fc.constant(Number.NaN),
+  );
   const written = (number: number) =>
     Number.isNaN(number) ? 'NaN' : number === Infinity ? '+Inf' : number === -Infinity ? '-Inf' : String(number);
   const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
