@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -51,7 +51,7 @@ async function gate(flags: DemoFlags, signal: AbortSignal): Promise<number> {
     slowdown,
     'gate',
     flags.out,
-    flags.baselines ?? join(packageRoot(), 'baselines'),
+    flags.baselines ?? fromHere(join(packageRoot(), 'baselines')),
     signal,
   );
   print(result, false);
@@ -126,6 +126,12 @@ function onFreePort(config: Config, port: number, slowdown: number): Config {
       subject: { command: ['plimsoll', 'sim', ...flags].join(' ') },
     },
   };
+}
+
+/** As people would write it where they stand; absolute where that leads out of their folder. */
+function fromHere(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === '' || near.startsWith('..') ? path : near;
 }
 
 function packageRoot(): string {

@@ -8,7 +8,6 @@ import { loadConfig } from '../config/load.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { configFolder, type RunMode, type RunOptions, type RunResult, run } from '../run.ts';
 import { createLiveProgress, createLogProgress, type Progress } from '../runner/progress.ts';
-import { VERSION } from '../version.ts';
 
 interface RunFlags {
   readonly config: string;
@@ -109,5 +108,3 @@ function headCommit(cwd: string): string | null {
     return null;
   }
 }
-
-export { VERSION };
