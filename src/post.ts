@@ -1,9 +1,21 @@
-// The post step: ends what the main step left behind when it was cancelled or killed. Runs after every job, also
-// after a clean one, and then finds nothing to do.
+// The post step: ends what the main step left behind when it was cancelled or killed, processes and check runs. Runs
+// after every job, also after a clean one, and then finds nothing to do.
 
 import * as core from '@actions/core';
 import { cleanUpOwner } from './deployment/sweep.ts';
+import { readEvent } from './github/event.ts';
+import { readInputs } from './github/inputs.ts';
+import { cancelLeftChecks } from './github/leg.ts';
 import { inertLine } from './github/outputs.ts';
+
+const checks = core.getState('checks');
+if (checks !== '') {
+  try {
+    await cancelLeftChecks(readInputs(process.env), readEvent(process.env), checks);
+  } catch (error) {
+    core.warning(`A check run stays in progress: ${(error as Error).message}`, { title: 'Plimsoll' });
+  }
+}
 
 const owner = core.getState('owner');
 if (owner !== '') {

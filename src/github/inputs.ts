@@ -4,21 +4,28 @@ import { PlimsollError } from '../errors.ts';
 
 export const MODES = ['gate', 'baseline', 'measure'] as const;
 export const CHARTS = ['mermaid', 'none'] as const;
+export const GATES = ['job', 'check'] as const;
 
 export interface Inputs {
-  readonly config: string;
+  /** At least one; each is a deployment of its own. */
+  readonly configs: readonly string[];
   readonly mode: (typeof MODES)[number];
   readonly out: string;
   readonly baselines: string;
   readonly token: string;
   /** Empty = the event's. */
   readonly baseRef: string;
+  /** What carries the verdict: the exit status of the job or the check run. */
+  readonly gate: (typeof GATES)[number];
   readonly comment: boolean;
+  readonly check: boolean;
   readonly summary: boolean;
   readonly charts: (typeof CHARTS)[number];
   readonly allowForks: boolean;
   readonly name: string;
 }
+
+const LATER = 'not available in this version';
 
 /** @throws PlimsollError USAGE, naming the input and the words it takes */
 export function readInputs(env: Readonly<Record<string, string | undefined>>): Inputs {
@@ -26,11 +33,17 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
     const given = (env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
     return given === '' ? otherwise : given;
   };
-  const oneOf = <const Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word => {
+  const oneOf = <const Word extends string>(
+    name: string,
+    words: readonly Word[],
+    otherwise: Word,
+    later: readonly string[] = [],
+  ): Word => {
     const given = text(name, otherwise);
+    const expected = `it takes ${words.map((word) => `"${word}"`).join(', ')}`;
     return (
       words.find((word) => word === given) ??
-      refuse(name, given, `it takes ${words.map((word) => `"${word}"`).join(', ')}`)
+      refuse(name, given, later.includes(given) ? `that is ${LATER}: ${expected}` : expected)
     );
   };
   const yesNo = (name: string, otherwise: boolean): boolean => {
@@ -39,22 +52,33 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
   };
   const onePath = (name: string, otherwise: string): string => {
     const given = text(name, otherwise);
-    return given.includes('\n')
-      ? refuse(name, given, 'it takes one path; give each deployment a step (or a matrix leg) of its own')
-      : given;
+    return given.includes('\n') ? refuse(name, given, 'it takes one line') : given;
+  };
+  const paths = (name: string, otherwise: string): readonly string[] => {
+    const lines = text(name, otherwise).split('\n');
+    const given = lines.map((line) => line.trim()).filter((line) => line !== '');
+    const twice = given.find((path, index) => given.indexOf(path) !== index);
+    return twice === undefined ? given : refuse(name, given.join('\n'), `${twice} stands there twice`);
   };
   const name = text('name', '');
   if (/[\n\r]/.test(name) || name.length > 100) refuse('name', name, 'it takes one line of at most 100 characters');
+  if (yesNo('artifact', false)) refuse('artifact', 'true', `that is ${LATER}: upload the folder \`out\` in a step`);
+  const chartsBranch = text('charts-branch', '');
+  if (chartsBranch !== '') refuse('charts-branch', chartsBranch, `charts on a branch are ${LATER}: leave it empty`);
+  const gate = oneOf('gate', GATES, 'job');
+  const check = yesNo('check', false);
   return {
-    config: onePath('config', 'plimsoll.yml'),
-    mode: oneOf('mode', MODES, 'gate'),
+    configs: paths('config', 'plimsoll.yml'),
+    mode: oneOf('mode', MODES, 'gate', ['comment', 'command']),
     out: onePath('out', 'plimsoll-out'),
     baselines: onePath('baselines', 'baselines'),
     token: text('github-token', ''),
     baseRef: onePath('base-ref', ''),
+    gate,
     comment: yesNo('comment', true),
+    check: check || gate === 'check',
     summary: yesNo('summary', true),
-    charts: oneOf('charts', CHARTS, 'mermaid'),
+    charts: oneOf('charts', CHARTS, 'mermaid', ['branch']),
     allowForks: yesNo('allow-forks', false),
     name,
   };

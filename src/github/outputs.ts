@@ -1,12 +1,14 @@
 // What a step leaves for the workflow besides its exit status: outputs, the job summary, annotations. Like all
 // publishing it decides nothing: what cannot be written is a warning.
 
+import { appendFileSync, statSync } from 'node:fs';
 import * as core from '@actions/core';
 import { maskSecrets } from '../deployment/mask.ts';
+import { EXIT } from '../errors.ts';
 import type { Verdict } from '../judge/verdict.ts';
 import { escapeMarkdown } from '../report/escape.ts';
 
-/** GitHub drops a summary above 1 MiB whole. */
+/** GitHub drops the summary of a step above 1 MiB whole. */
 const SUMMARY_BYTES = 1_000_000;
 
 export interface Outputs {
@@ -17,18 +19,52 @@ export interface Outputs {
   readonly record: string | null;
   readonly report: string | null;
   readonly 'comment-url': string | null;
+  readonly 'check-url': string | null;
+  readonly 'baseline-url': string | null;
 }
 
-/** Sets every output, an empty text where there is no value. Never throws. */
-export function writeOutputs(outputs: Outputs): void {
+export const NO_OUTPUTS: Outputs = {
+  verdict: 'error',
+  'load-line': null,
+  'load-line-change': null,
+  record: null,
+  report: null,
+  'comment-url': null,
+  'check-url': null,
+  'baseline-url': null,
+};
+
+/** Worst first. What was found to be bad outranks what could not be judged, and that what could not be run. */
+const VERDICTS: readonly Outputs['verdict'][] = ['fail', 'invalid', 'error', 'warn', 'pass'];
+const EXITS: readonly number[] = [
+  EXIT.interrupted,
+  EXIT.terminated,
+  EXIT.fail,
+  EXIT.invalid,
+  EXIT.notReady,
+  EXIT.usage,
+];
+
+/** The exit code of a step from those of its deployments: 0 only where all are. */
+export const worstExit = (codes: readonly number[]): number =>
+  EXITS.find((code) => codes.includes(code)) ?? codes.find((code) => code !== EXIT.ok) ?? EXIT.ok;
+
+/**
+ * Sets every output: the worst verdict, of everything else a line for each deployment, empty where there is no value.
+ * Never throws.
+ */
+export function writeOutputs(legs: readonly Outputs[]): void {
   orWarn('set the outputs of the step', () => {
-    for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
+    for (const name of Object.keys(NO_OUTPUTS) as (keyof Outputs)[]) {
+      const values = legs.map((leg) => leg[name] ?? '');
+      core.setOutput(name, name === 'verdict' ? VERDICTS.find((word) => values.includes(word)) : values.join('\n'));
+    }
   });
 }
 
-/** What the post step reads. Never throws. */
-export function saveOwner(statePath: string): void {
-  orWarn('save the state for the post step, which then cleans nothing up', () => core.saveState('owner', statePath));
+/** What the post step reads: whose processes, and which check runs are not completed. Never throws. */
+export function saveState(name: 'owner' | 'checks', value: string): void {
+  orWarn('save the state for the post step, which then cleans nothing up', () => core.saveState(name, value));
 }
 
 /** Does it; what goes wrong is a warning. */
@@ -41,20 +77,21 @@ function orWarn(doing: string, action: () => void): void {
 }
 
 /** Appends to the summary of the step; gives warnings. */
-export async function writeSummary(markdown: string): Promise<readonly string[]> {
-  if (!process.env.GITHUB_STEP_SUMMARY) return ['The runner has no job summary (GITHUB_STEP_SUMMARY is not set).'];
+export function writeSummary(markdown: string): readonly string[] {
+  const path = process.env.GITHUB_STEP_SUMMARY;
+  if (!path) return ['The runner has no job summary (GITHUB_STEP_SUMMARY is not set).'];
   try {
-    await core.summary.addRaw(cut(markdown), true).write();
+    appendFileSync(path, `${cut(markdown, SUMMARY_BYTES - statSync(path).size)}\n`);
     return [];
   } catch (error) {
     return [`Could not write the job summary: ${(error as Error).message}.`];
   }
 }
 
-function cut(markdown: string): string {
-  if (Buffer.byteLength(markdown) <= SUMMARY_BYTES) return markdown;
-  const kept = Buffer.from(markdown).subarray(0, SUMMARY_BYTES).toString('utf8');
-  return `${kept.slice(0, kept.lastIndexOf('\n'))}\n\n_The rest did not fit; the files of the run have all of it._\n`;
+function cut(markdown: string, bytes: number): string {
+  if (Buffer.byteLength(markdown) <= bytes) return markdown;
+  const kept = Buffer.from(markdown).subarray(0, Math.max(0, bytes)).toString('utf8');
+  return `${kept.slice(0, Math.max(0, kept.lastIndexOf('\n')))}\n\n_The rest did not fit; the files of the run have all of it._\n`;
 }
 
 /** One annotation with the decision, in the colour of its outcome. */

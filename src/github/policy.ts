@@ -3,10 +3,11 @@
 
 import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { readAtRef, repositoryRoot } from '../baseline/git.ts';
 import type { BaselineSource } from '../baseline/store.ts';
 import { combineConfigs, loadConfig, parseConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, SlaRule } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { fetchBase, layBasePrompts, requireHead } from './checkout.ts';
 import type { EventContext } from './event.ts';
@@ -73,12 +74,17 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
   const combined = combineConfigs(base, head);
   const { config, changes } = withBasePrompts(combined.config, { repo, ref, folder: configFolder(cwd, configPath) });
   return {
-    config,
+    config: { ...config, sla: config.sla.map((rule) => ({ ...rule, line: lineIn(head, rule) })) },
     baselines,
     policySource: `${configPath} at ${where}`,
     policyChanges: [...combined.changes, ...changes],
     noPolicyAtBase: false,
   };
+}
+
+/** Where the change's file has the base's rule: an annotation stands in the change's. Null where it has it no more. */
+function lineIn(head: Config, { line: _, ...rule }: SlaRule): number | null {
+  return head.sla.find(({ line: _, ...own }) => isDeepStrictEqual(own, rule))?.line ?? null;
 }
 
 /** The file that the base's rules name, as it is at the base: what is sent is as much a rule as how much of it. */
@@ -127,6 +133,15 @@ function inRepository(repo: string, cwd: string, path: string): string {
     );
   }
   return posix.normalize(inside);
+}
+
+/** The same where it need not be: null for what no repository holds. */
+export function pathInRepository(cwd: string, path: string): string | null {
+  try {
+    return inRepository(repositoryRoot(cwd), cwd, path);
+  } catch {
+    return null;
+  }
 }
 
 /** Folder that the configuration's own paths are relative to. */

@@ -6,7 +6,7 @@ import type { Inputs } from './inputs.ts';
 
 /** @throws PlimsollError USAGE or FORK_REFUSED */
 export function refuseWhatMustNotRun(
-  inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef'>,
+  inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef' | 'gate'>,
   event: Pick<EventContext, 'kind' | 'isFork' | 'baseRef'>,
 ): void {
   if (event.kind === 'issue_comment') {
@@ -37,6 +37,13 @@ export function refuseWhatMustNotRun(
       'USAGE',
       '`mode: baseline` records the branch that the job runs on; it takes no base, so it does not run in pull requests or the merge queue.',
       { hint: 'Run it for push, schedule or workflow_dispatch, without base-ref.' },
+    );
+  }
+  if (inputs.mode === 'baseline' && inputs.gate === 'check') {
+    throw new PlimsollError(
+      'USAGE',
+      '`mode: baseline` does not go with `gate: check`: the job would succeed after a breach, and the next step would commit it as the baseline.',
+      { hint: 'Leave gate at `job`; `check: true` gives a check run as well.' },
     );
   }
 }

@@ -166,6 +166,65 @@ suite('the bundled action', { concurrency: 4 }, () => {
     assert.equal(ended.outputs['comment-url'], '');
   });
 
+  test('gate: check moves the verdict to the check run, with its rule annotated; where that cannot be written, the job fails', async (t) => {
+    const port = await freePort();
+    const rules = config({ port, limit: '1us' });
+    const stage = await scene(t, { 'plimsoll.yml': rules }, { 'plimsoll.yml': `# moved\n${rules}` });
+    const inputs = { gate: 'check', name: 'l4' };
+    const carried = await runStep(t, stepOf(stage, { inputs }));
+    says(carried, 0, 'fail');
+    const [check] = stage.fake.checks;
+    assert.deepEqual(
+      [check!.name, check!.head_sha, check!.status, check!.conclusion],
+      ['Plimsoll: sim (l4)', stage.headSha, 'completed', 'failure'],
+    );
+    assert.match(check!.details_url ?? '', /actions\/runs\/100$/);
+    assert.ok(stage.fake.comments[0]!.body.endsWith(check!.summary!));
+    const [annotation] = check!.annotations;
+    assert.equal(annotation!.path, 'plimsoll.yml');
+    assert.match(`# moved\n${rules}`.split('\n')[annotation!.start_line - 1]!, /ttft\.p50/);
+    assert.equal(carried.outputs['check-url'], `https://github.com/octo/serving/runs/${check!.id}`);
+    assert.equal(carried.state.checks, '', 'nothing is left for the post step');
+
+    stage.fake.faults.push({ path: /check-runs/, times: 99, status: 403, message: 'Resource not accessible' });
+    const refused = await runStep(t, stepOf(stage, { inputs }));
+    says(refused, 1, 'fail');
+    assert.equal(refused.log.match(/^::warning.*checks: write/gm)?.length, 1, refused.log);
+    assert.equal(refused.outputs['check-url'], '');
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
+  test('several configurations: each is run and told on its own, and the worst decides', async (t) => {
+    const port = await freePort();
+    const named = (name: string, settings: Partial<Settings> = {}): string =>
+      config({ port, ...settings }).replace('name: sim', `name: ${name}`);
+    const files = {
+      'a.yml': named('broken', { command: [process.execPath, '-e', 'process.exit(7)'] }),
+      'b.yml': named('slow', { limit: '1us' }),
+      'c.yml': named('broken'),
+    };
+    const stage = await scene(t, files, { 'serving.txt': 'change' });
+    const ended = await runStep(t, stepOf(stage, { inputs: { config: 'a.yml\nb.yml\nc.yml\n', gate: 'check' } }));
+    says(ended, 3, 'fail');
+    assert.equal(ended.outputs.report, 'plimsoll-out/broken\nplimsoll-out/slow\n');
+    assert.deepEqual(readdirSync(join(stage.clone.path, 'plimsoll-out')).sort(), ['broken', 'slow']);
+    assert.deepEqual(
+      stage.fake.checks.map(({ name, conclusion }) => [name, conclusion]),
+      [
+        ['Plimsoll: broken', 'failure'],
+        ['Plimsoll: slow', 'failure'],
+      ],
+    );
+    assert.match(stage.fake.checks[0]!.title ?? '', /BOOT_EXITED/);
+    assert.deepEqual(
+      stage.fake.comments.map(({ body }) => /"config":"(\w\.yml)"/.exec(body)?.[1]),
+      ['a.yml', 'b.yml', 'c.yml'],
+    );
+    assert.match(stage.fake.comments[2]!.body, /of the deployment "broken", as a\.yml/);
+    for (const word of ['BOOT_EXITED', 'TTFT', 'USAGE']) assert.ok(ended.summary.includes(word), word);
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
   test('outputs, state and summary that cannot be written are warnings; the verdict keeps its exit status', async (t) => {
     const port = await freePort();
     const rules = { 'plimsoll.yml': config({ port, limit: '1us' }) };
@@ -199,6 +258,7 @@ suite('the bundled action', { concurrency: 4 }, () => {
     assert.equal(push.code, 0, push.log);
     const [file] = readdirSync(join(main.path, 'baselines/sim'));
     assert.ok(file?.endsWith('.json'), push.log);
+    assert.equal(push.outputs['baseline-url'], `https://github.com/octo/serving/blob/main/baselines/sim/${file}`);
     assert.equal(stage.fake.comments.length, 0);
 
     stage.origin.git('checkout', '-q', 'main');
@@ -313,14 +373,19 @@ suite('the bundled action', { concurrency: 4 }, () => {
 
   test('cancelled (SIGINT): exit 130, the deployment is gone, what was measured is kept, the comment is left alone', async (t) => {
     const port = await freePort();
-    const stage = await scene(t, { 'plimsoll.yml': config({ port, duration: '60s' }) }, {});
-    const started = startStep(t, stepOf(stage));
+    const stage = await scene(t, { 'plimsoll.yml': config({ port, duration: '60s' }), 'next.yml': '' }, {});
+    const started = startStep(t, stepOf(stage, { inputs: { check: 'true', config: 'plimsoll.yml\nnext.yml' } }));
     await until('the load', () => /benchmark.*req\/s/.test(started.log()), started.log);
     started.process.kill('SIGINT');
     const ended = await started.ended;
     assert.equal(ended.code, 130, ended.log);
     assert.equal(await isListening(port), false);
-    assert.ok(existsSync(join(stage.clone.path, 'plimsoll-out/run.json')));
+    assert.ok(existsSync(join(stage.clone.path, 'plimsoll-out/sim/run.json')));
+    assert.doesNotMatch(ended.log, /next\.yml/, 'what comes after it is not begun');
+    assert.deepEqual(
+      stage.fake.checks.map(({ status, conclusion }) => [status, conclusion]),
+      [['completed', 'cancelled']],
+    );
     assert.notEqual(ended.outputs.verdict, 'pass');
     assert.equal(stage.fake.comments.length, 0);
   });
@@ -329,7 +394,7 @@ suite('the bundled action', { concurrency: 4 }, () => {
     const port = await freePort();
     const stage = await scene(t, { 'plimsoll.yml': config({ port, duration: '60s' }) }, {});
     const stateDir = temporaryFolder(t);
-    const started = startStep(t, stepOf(stage, { env: { PLIMSOLL_STATE_DIR: stateDir } }));
+    const started = startStep(t, stepOf(stage, { env: { PLIMSOLL_STATE_DIR: stateDir }, inputs: { check: 'true' } }));
     await until('the deployment', () => isListening(port), started.log);
     const state = started.state();
     started.process.kill('SIGKILL');
@@ -342,6 +407,7 @@ suite('the bundled action', { concurrency: 4 }, () => {
     assert.equal(post.code, 0, post.log);
     assert.match(post.log, /ended what the main step left behind/);
     assert.equal(await isListening(port), false);
+    assert.equal(stage.fake.checks[0]!.conclusion, 'cancelled');
   });
 
   test('the post step of a run that ended well finds nothing to do', async (t) => {

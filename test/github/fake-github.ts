@@ -1,4 +1,4 @@
-// A GitHub that keeps comments, for tests: pages, permissions, faults. What it is asked and what it answers is
+// A GitHub that keeps comments and check runs, for tests: pages, permissions, faults. What it is asked and what it answers is
 // checked against GitHub's published OpenAPI description (and GraphQL schema), so that it cannot drift from the real one.
 
 import { readFileSync } from 'node:fs';
@@ -18,6 +18,25 @@ export interface FakeComment {
   body: string;
   readonly user: FakeUser;
 }
+export interface FakeCheck {
+  readonly id: number;
+  readonly name: string;
+  readonly head_sha: string;
+  readonly details_url: string | null;
+  status: string;
+  conclusion: string | null;
+  title: string | null;
+  summary: string | null;
+  /** Of all requests. */
+  readonly annotations: FakeAnnotation[];
+}
+export interface FakeAnnotation {
+  readonly path: string;
+  readonly start_line: number;
+  readonly annotation_level: string;
+  readonly title?: string;
+  readonly message: string;
+}
 export interface Fault {
   readonly method?: string;
   readonly path?: RegExp;
@@ -32,6 +51,8 @@ export interface FakeGitHub extends AsyncDisposable {
   readonly url: string;
   /** Of the one pull request, oldest first. */
   readonly comments: FakeComment[];
+  /** Of any commit, oldest first. */
+  readonly checks: FakeCheck[];
   readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
   /** Where a request or an answer was not what GitHub describes; a test ends by finding this empty. */
   readonly violations: string[];
@@ -54,6 +75,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
   const fake: FakeGitHub = {
     url,
     comments: [],
+    checks: [],
     requests: [],
     violations: [],
     faults: [],
@@ -141,6 +163,8 @@ const NOT_FOUND: Answer = {
   body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
 };
 const COMMENTS = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+const CHECKS = '/repos/{owner}/{repo}/check-runs';
+const CHECK = '/repos/{owner}/{repo}/check-runs/{check_run_id}';
 const COMMENT = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 
 const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> = {
@@ -182,12 +206,57 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> =
       return { status: 204 };
     },
   },
+  [CHECKS]: {
+    POST(fake, parameters, _query, body) {
+      if (!isOurRepository(parameters)) return NOT_FOUND;
+      const { name, head_sha, details_url = null } = body as Pick<FakeCheck, 'name' | 'head_sha' | 'details_url'>;
+      const check: FakeCheck = {
+        id: nextCheckId(fake),
+        name,
+        head_sha,
+        details_url,
+        status: 'queued',
+        conclusion: null,
+        title: null,
+        summary: null,
+        annotations: [],
+      };
+      fake.checks.push(check);
+      change(check, body as CheckChange);
+      return { status: 201, body: renderCheck(fake, check) };
+    },
+  },
+  [CHECK]: {
+    PATCH(fake, parameters, _query, body) {
+      const check = fake.checks.find((candidate) => String(candidate.id) === parameters.check_run_id);
+      if (!check || !isOurRepository(parameters)) return NOT_FOUND;
+      change(check, body as CheckChange);
+      return { status: 200, body: renderCheck(fake, check) };
+    },
+  },
 };
 
+const isOurRepository = (parameters: Parameters): boolean =>
+  parameters.owner === REPOSITORY.owner && parameters.repo === REPOSITORY.repo;
 const isOurs = (parameters: Parameters): boolean =>
-  parameters.owner === REPOSITORY.owner &&
-  parameters.repo === REPOSITORY.repo &&
-  Number(parameters.issue_number) === REPOSITORY.pull;
+  isOurRepository(parameters) && Number(parameters.issue_number) === REPOSITORY.pull;
+
+interface CheckChange {
+  readonly status?: string;
+  readonly conclusion?: string;
+  readonly output?: { readonly title: string; readonly summary: string; readonly annotations?: FakeAnnotation[] };
+}
+
+const nextCheckId = (fake: FakeGitHub): number => 5_000 + fake.checks.length;
+
+function change(check: FakeCheck, { status, conclusion, output }: CheckChange): void {
+  check.status = conclusion === undefined ? (status ?? check.status) : 'completed';
+  check.conclusion = conclusion ?? check.conclusion;
+  if (!output) return;
+  check.title = output.title;
+  check.summary = output.summary;
+  check.annotations.push(...(output.annotations ?? []));
+}
 
 const tooLong = (body: unknown): Answer | null =>
   (body as { body: string }).body.length <= 65_536
@@ -249,6 +318,31 @@ function render(fake: FakeGitHub, { id, body, user }: FakeComment): unknown {
   };
 }
 
+function renderCheck(fake: FakeGitHub, { id, annotations, title, summary, ...check }: FakeCheck): unknown {
+  const { owner, repo } = REPOSITORY;
+  const url = `${fake.url}/repos/${owner}/${repo}/check-runs/${id}`;
+  return {
+    ...check,
+    id,
+    node_id: `CR_${id}`,
+    external_id: '',
+    url,
+    html_url: `https://github.com/${owner}/${repo}/runs/${id}`,
+    started_at: '2026-01-01T00:00:00Z',
+    completed_at: check.status === 'completed' ? '2026-01-01T01:00:00Z' : null,
+    output: {
+      title,
+      summary,
+      text: null,
+      annotations_count: annotations.length,
+      annotations_url: `${url}/annotations`,
+    },
+    check_suite: { id: 1 },
+    app: null,
+    pull_requests: [],
+  };
+}
+
 // ---- checks against the description ----------------------------------------------------------------------
 
 interface Described {
@@ -264,7 +358,12 @@ interface Operation {
 }
 
 type Node = { readonly [key: string]: unknown };
-const description = JSON.parse(readFileSync(DESCRIPTION_PATH, 'utf8')) as {
+/** "nullable" beside an "enum" means that null is one of its values, which ajv wants to read there. */
+const withNull = (_key: string, node: unknown): unknown => {
+  const { nullable, enum: values } = (node ?? {}) as { nullable?: boolean; enum?: unknown[] };
+  return nullable === true && Array.isArray(values) ? { ...(node as object), enum: [...values, null] } : node;
+};
+const description = JSON.parse(readFileSync(DESCRIPTION_PATH, 'utf8'), withNull) as {
   paths: Record<string, Record<string, Described>>;
 } & Node;
 const ajv = new Ajv({ strict: false, coerceTypes: true, validateFormats: false, allErrors: true });

@@ -39,10 +39,15 @@ test('every input of action.yml is read, and is described', () => {
 for (const [name, value, words] of [
   ['MODE', 'comment', /"gate", "baseline", "measure"/],
   ['MODE', 'Gate', /mode is "Gate"/],
-  ['CHARTS', 'branch', /"mermaid", "none"/],
+  ['MODE', 'command', /not available in this version/],
+  ['CHARTS', 'branch', /not available in this version: it takes "mermaid", "none"/],
+  ['CHARTS-BRANCH', 'charts', /not available in this version/],
+  ['ARTIFACT', 'true', /not available in this version/],
+  ['GATE', 'status', /"job", "check"/],
   ['COMMENT', 'yes', /"true" or "false"/],
   ['ALLOW-FORKS', '1', /allow-forks/],
-  ['CONFIG', 'a.yml\nb.yml', /one path/],
+  ['CONFIG', 'a.yml\nb.yml\n a.yml', /a\.yml stands there twice/],
+  ['OUT', 'a\nb', /one line/],
   ['NAME', 'a\nb', /one line/],
 ] as const) {
   test(`${name.toLowerCase()}: ${JSON.stringify(value)} is refused`, () => {
@@ -59,5 +64,20 @@ test('white space around values and TRUE are taken as meant', () => {
     'INPUT_ALLOW-FORKS': 'TRUE',
     INPUT_SUMMARY: 'false',
   });
-  assert.deepEqual([inputs.config, inputs.allowForks, inputs.summary], ['perf/plimsoll.yml', true, false]);
+  assert.deepEqual([inputs.configs, inputs.allowForks, inputs.summary], [['perf/plimsoll.yml'], true, false]);
+});
+
+test('several configurations are several lines, without the empty ones', () => {
+  assert.deepEqual(readInputs({ INPUT_CONFIG: 'a/plimsoll.yml\n\n  b/plimsoll.yml\r\n' }).configs, [
+    'a/plimsoll.yml',
+    'b/plimsoll.yml',
+  ]);
+});
+
+test('a check run that carries the verdict is created without asking for it twice', () => {
+  const checks = (env: Record<string, string>): boolean => readInputs(env).check;
+  assert.deepEqual(
+    [checks({}), checks({ INPUT_CHECK: 'true' }), checks({ INPUT_GATE: 'check', INPUT_CHECK: 'false' })],
+    [false, true, true],
+  );
 });

@@ -7,7 +7,15 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { PlimsollError } from '../../src/errors.ts';
 import { failureLog } from '../../src/github/failure-log.ts';
-import { inertLine, saveOwner, withoutSecrets, writeOutputs, writeSummary } from '../../src/github/outputs.ts';
+import {
+  inertLine,
+  NO_OUTPUTS,
+  saveState,
+  withoutSecrets,
+  worstExit,
+  writeOutputs,
+  writeSummary,
+} from '../../src/github/outputs.ts';
 import { refuseWhatMustNotRun } from '../../src/github/refusals.ts';
 import { temporaryFolder } from './repository.ts';
 
@@ -28,28 +36,64 @@ async function printed(t: TestContext, env: Record<string, string>, action: () =
   }
 }
 
-const OUTPUTS = {
-  verdict: 'fail',
-  'load-line': 0,
-  'load-line-change': null,
-  record: 'r',
-  report: 'p',
-  'comment-url': null,
-} as const;
+const OUTPUTS = { ...NO_OUTPUTS, verdict: 'fail', 'load-line': 0, record: 'r', report: 'p' } as const;
 
 test('outputs are written, zero as zero; where they cannot be, it is a warning', async (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, 'output');
   writeFileSync(file, '');
-  assert.equal(await printed(t, { GITHUB_OUTPUT: file }, () => writeOutputs(OUTPUTS)), '');
+  assert.equal(await printed(t, { GITHUB_OUTPUT: file }, () => writeOutputs([OUTPUTS])), '');
   assert.match(readFileSync(file, 'utf8'), /^load-line<<(\S+)\n0\n\1\nload-line-change<<(\S+)\n\n\2$/m);
   for (const path of [join(folder, 'missing'), folder]) {
-    assert.match(await printed(t, { GITHUB_OUTPUT: path }, () => writeOutputs(OUTPUTS)), /^::warning.*the outputs/);
-    assert.match(await printed(t, { GITHUB_STATE: path }, () => saveOwner('/x')), /^::warning.*the post step/);
-    await printed(t, { GITHUB_STEP_SUMMARY: path }, async () =>
-      assert.match((await writeSummary('# x')).join(), /Could not write the job summary/),
+    assert.match(await printed(t, { GITHUB_OUTPUT: path }, () => writeOutputs([OUTPUTS])), /^::warning.*the outputs/);
+    assert.match(await printed(t, { GITHUB_STATE: path }, () => saveState('owner', '/x')), /^::warning.*the post step/);
+    await printed(t, { GITHUB_STEP_SUMMARY: path }, () =>
+      assert.match(writeSummary('# x').join(), /Could not write the job summary/),
     );
   }
+});
+
+test('of several deployments the worst verdict is the step’s, everything else has a line for each', async (t) => {
+  const file = join(temporaryFolder(t), 'output');
+  writeFileSync(file, '');
+  await printed(t, { GITHUB_OUTPUT: file }, () =>
+    writeOutputs([
+      { ...NO_OUTPUTS, verdict: 'pass', report: 'out/a' },
+      { ...NO_OUTPUTS, verdict: 'invalid' },
+      { ...OUTPUTS, verdict: 'warn', report: 'out/c' },
+    ]),
+  );
+  assert.match(readFileSync(file, 'utf8'), /^verdict<<(\S+)\ninvalid\n\1\nload-line<<(\S+)\n\n\n0\n\2$/m);
+  assert.match(readFileSync(file, 'utf8'), /^report<<(\S+)\nout\/a\n\nout\/c\n\1$/m);
+});
+
+test('the exit code of a step is that of its worst deployment, and 0 only where all are 0', () => {
+  assert.equal(worstExit([0, 2, 3, 4, 1]), 1);
+  assert.equal(worstExit([0, 3, 2, 4]), 4);
+  assert.equal(worstExit([2, 3, 0]), 3);
+  assert.equal(worstExit([1, 130]), 130);
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(0, 0, 0, 1, 2, 3, 4, 7, 130, 143), { minLength: 1 }), (codes) => {
+      const worst = worstExit(codes);
+      assert.ok((codes as number[]).includes(worst));
+      assert.equal(
+        worst === 0,
+        codes.every((code) => code === 0),
+      );
+    }),
+  );
+});
+
+test('the summaries of one step together stay below what GitHub drops whole', async (t) => {
+  const file = join(temporaryFolder(t), 'summary');
+  writeFileSync(file, '');
+  const env = { GITHUB_STEP_SUMMARY: file };
+  for (const report of ['a', 'b', 'c', 'd'])
+    await printed(t, env, () => assert.deepEqual(writeSummary(`# ${report}\n${'é\n'.repeat(130_000)}`), []));
+  const written = readFileSync(file);
+  assert.ok(written.length < 1_048_576, String(written.length));
+  assert.match(written.toString('utf8'), /^# c$/m);
+  assert.match(written.toString('utf8'), /did not fit/);
 });
 
 test('a line that quotes others holds no command to the runner, wherever it is put', () => {
@@ -87,7 +131,7 @@ test('the log of a failure is the build’s or the newest boot’s, masked, and 
 });
 
 test('what must not run is refused in words: the base’s code for a pull request, a fork’s, a baseline of a change', () => {
-  const inputs = { allowForks: false, mode: 'gate', baseRef: '' } as const;
+  const inputs = { allowForks: false, mode: 'gate', baseRef: '', gate: 'job' } as const;
   const event = { kind: 'pull_request', isFork: false, baseRef: 'main' } as const;
   refuseWhatMustNotRun(inputs, event);
   refuseWhatMustNotRun({ ...inputs, allowForks: true }, { ...event, isFork: true });
@@ -103,6 +147,10 @@ test('what must not run is refused in words: the base’s code for a pull reques
   refused('USAGE', /issue_comment/, { event: { kind: 'issue_comment', baseRef: null } });
   refused('FORK_REFUSED', /fork/, { event: { isFork: true } });
   refused('USAGE', /mode: baseline/, { inputs: { mode: 'baseline' } });
+  refused('USAGE', /gate: check/, {
+    inputs: { mode: 'baseline', gate: 'check' },
+    event: { kind: 'push', baseRef: null },
+  });
   refused('USAGE', /mode: baseline/, {
     inputs: { mode: 'baseline', baseRef: 'x' },
     event: { kind: 'push', baseRef: null },

@@ -85,6 +85,19 @@ test('the deployment is the head’s, the rules are the base’s, and what the h
   assert.ok(policy.baselines.kind === 'git' && policy.baselines.ref === baseSha);
 });
 
+test('a rule’s line is where the change’s file has it, since annotations stand there; null where it is gone', async (t) => {
+  const { clone, baseSha } = change(
+    t,
+    { 'plimsoll.yml': config('old', '500ms') },
+    { 'plimsoll.yml': config('new', '500ms', '\n\n\n') },
+  );
+  const { config: moved } = await resolve(clone, pullRequest(baseSha));
+  const lines = config('new', '500ms', '\n\n\n').split('\n');
+  assert.match(lines[moved.sla[0]!.line! - 1]!, /ttft\.p99/);
+  const other = change(t, { 'plimsoll.yml': config('a', '500ms') }, { 'plimsoll.yml': config('a', '5s') });
+  assert.equal((await resolve(other.clone, pullRequest(other.baseSha))).config.sla[0]!.line, null);
+});
+
 test('the base is its tip, not what it was when the event was made', async (t) => {
   const { origin, clone, baseSha } = change(
     t,
