@@ -17,6 +17,7 @@ import { CLOSED_LOOP_TOO, COMPARED } from './selection.ts';
 import { judgeSla } from './sla.ts';
 import { candidateBoots, type StageEvidence, standStage } from './standing.ts';
 import { roundSds } from './taint.ts';
+import { LEDGER_ENOUGH_DF } from './variance.ts';
 import type { Finding, Outcome, Verdict } from './verdict.ts';
 
 /** The rules of a configuration; a whole Config fits. */
@@ -191,7 +192,8 @@ function baselineFacts(
     boots,
     segment: compared.history!.segments.at(-1)?.id ?? '',
     ledgerDf: Math.max(0, ...decisions.map(({ comparison }) => comparison.df.ledger)),
-    priorUsed: decisions.some(({ comparison }) => comparison.df.prior > 0),
+    // Not where the prior only stands in for a ledger that never saw a spread, such as that of no errors at all.
+    priorUsed: decisions.some(({ comparison: { df } }) => df.prior > 0 && df.ledger < LEDGER_ENOUGH_DF),
   };
 }
 
