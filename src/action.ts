@@ -5,13 +5,14 @@
 import { join } from 'node:path';
 import * as core from '@actions/core';
 import { addRunToStore } from './baseline/store.ts';
+import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
 import { type EventContext, fileUrl, readEvent } from './github/event.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
 import { begin, type Leg } from './github/leg.ts';
 import { inertLine, saveState, worstExit, writeOutputs } from './github/outputs.ts';
-import { configFolder, pathInRepository, resolvePolicy } from './github/policy.ts';
+import { pathInRepository, resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
 import { type RunResult, run } from './run.ts';
@@ -93,7 +94,7 @@ async function runOne(
 
     const result = await run({
       config,
-      cwd: configFolder(cwd, configPath),
+      cwd: configFolder(configPath, cwd),
       out,
       baselines: policy.baselines,
       mode: inputs.mode,

@@ -1,7 +1,7 @@
 // The story of a run, on one page: configuration in, deployment booted and loaded, records judged against the
 // stored baseline, booted again while the judge asks for it, files written, verdict out.
 
-import { dirname, resolve } from 'node:path';
+import { historyOf, storedFile } from './baseline/lookup.ts';
 import type { BaselineLookup } from './baseline/schema.ts';
 import { type BaselineSource, findBaseline, formatBaseline } from './baseline/store.ts';
 import type { Config } from './config/schema.ts';
@@ -14,10 +14,10 @@ import type { Verdict } from './judge/verdict.ts';
 import { readEnvironment } from './monitor/environment.ts';
 import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
-import type { Provenance } from './report/input.ts';
+import type { Provenance, ReportInput } from './report/input.ts';
 import { measureBoot, spoiltByClient } from './runner/boot.ts';
 import { checkRunFolder, folderLock, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
-import { historyOf, planStages } from './runner/plans.ts';
+import { planStages } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
 import { beginRecord, withBoot, withoutBoot } from './runner/record.ts';
@@ -39,12 +39,9 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-export interface RunResult {
-  readonly record: RunRecord;
-  readonly verdict: Verdict;
-  readonly lookup: BaselineLookup;
+/** What a report is made of, where its files are, and how the process should end. */
+export interface RunResult extends ReportInput {
   readonly folder: RunFolder;
-  readonly provenance: Provenance;
   readonly exitCode: number;
 }
 
@@ -83,6 +80,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   save(record);
   writeContext(folder, options, lookup, null);
+  const baseline = storedFile(lookup);
+  if (baseline !== null) folder.write('baseline', formatBaseline(baseline));
 
   await runBuild(config.deployment, {
     cwd: options.cwd,
@@ -98,7 +97,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   let verdict: Verdict;
   for (let index = 1; ; index++) {
     progress.section(`Boot ${index}: ${record.boots.length} of at most ${config.comparison.maxBoots} counted so far`);
-    const { boot, subject, error } = await measureBoot({
+    const { boot, error } = await measureBoot({
       config,
       plans,
       folder,
@@ -119,7 +118,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       progress.warn(`boot ${index} does not count, the client spoilt it: ${spoilt}`);
       continue;
     }
-    record = save(withBoot(record, boot, subject, signal.aborted));
+    record = save(withBoot(record, boot, signal.aborted));
     verdict = judge({
       record,
       lookup,
@@ -135,12 +134,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
     progress.note(`another boot: ${verdict.climb.reason}`);
   }
 
-  const provenance: Provenance = { ...options.provenance, plimsoll: VERSION };
-  publishFiles(folder, { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance });
+  const report: ReportInput = { record, verdict, baseline, provenance: { ...options.provenance, plimsoll: VERSION } };
+  publishFiles(folder, report);
   await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
   progress.end();
   const exitCode = record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
-  return { record, verdict, lookup, folder, provenance, exitCode };
+  return { ...report, folder, exitCode };
 }
 
 /** Why no further boot fits into comparison.budget; null = one fits. */
@@ -161,7 +160,6 @@ function writeContext(folder: RunFolder, options: RunOptions, lookup: BaselineLo
     overBudget,
   };
   folder.write('context', `${JSON.stringify(context, null, 2)}\n`);
-  if (lookup.kind === 'found') folder.write('baseline', formatBaseline(lookup.file));
 }
 
 function describeSwept({ label, ownerPid, commands, found, left }: Swept): string {
@@ -171,6 +169,3 @@ function describeSwept({ label, ownerPid, commands, found, left }: Swept): strin
     left.length > 0 ? `; still alive: ${left.map((process) => `${process.pid} ${process.command}`).join(', ')}` : '';
   return `ended what an earlier run left behind: ${found} process${found === 1 ? '' : 'es'} of ${whose}${what}${stuck}`;
 }
-
-/** Folder that the paths of a configuration file are relative to. */
-export const configFolder = (file: string | null): string => (file === null ? process.cwd() : dirname(resolve(file)));

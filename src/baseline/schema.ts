@@ -78,7 +78,6 @@ export const trailEntrySchema = z.looseObject({
   /** Boots' numbers of the compared metrics as the judge summarises rounds, in the metric's unit; without censored ones. */
   values: z.record(z.string(), finite),
 });
-export type TrailEntry = z.output<typeof trailEntrySchema>;
 export const historySchema = z.looseObject({
   /** Comparability key of the stage's workload, and the facts behind it. */
   key: z.string(),

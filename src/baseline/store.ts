@@ -9,8 +9,10 @@ import { compareFacts, environmentSlug } from '../record/keys.ts';
 import type { Facts, RunRecord } from '../record/schema.ts';
 import { formatBaseline, parseBaseline } from './codec.ts';
 import { listAtRef, readAtRef } from './git.ts';
+import { storedFile } from './lookup.ts';
+import { prune } from './prune.ts';
 import type { BaselineFile, BaselineLookup } from './schema.ts';
-import { type AddOptions, type AddResult, addRun, DEFAULT_KEEP, listDifferences, promote, prune } from './update.ts';
+import { type AddOptions, type AddResult, addRun, DEFAULT_KEEP, listDifferences, promote } from './update.ts';
 
 export { formatBaseline, parseBaseline } from './codec.ts';
 export { describeBaseline, listStore, showBaseline } from './list.ts';
@@ -89,7 +91,7 @@ export interface StoredRun extends AddResult {
  */
 export function addRunToStore(folder: string, record: RunRecord, options: Partial<AddOptions> = {}): StoredRun {
   const lookup = findBaseline({ kind: 'directory', path: folder }, record.deployment, record.environment);
-  const before = lookup.kind === 'found' ? lookup.file : null;
+  const before = storedFile(lookup);
   const result = addRun(before, record, { ...options, keep: options.keep ?? before?.keep ?? DEFAULT_KEEP });
   if (result.added.length === 0) return { ...result, path: null };
   const path =

@@ -1,25 +1,17 @@
 // What a run does to a stored history, as pure functions: boots are added to the segment that is current, old ones
 // leave their variance in the ledger, an accepted change begins a new segment. docs/judging.md says why.
 
-import { STAGES, type StageName } from '../config/schema.ts';
+import type { StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
-import { resolveMetric } from '../metrics.ts';
 import { compareFacts } from '../record/keys.ts';
 import { type BootRecord, type FactDifference, type Facts, factsSchema, type RunRecord } from '../record/schema.ts';
 import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
-import { fromScale } from '../stats/summary.ts';
-import { bootValue, foldBoot } from './ledger.ts';
+import { pinnedKnee } from './lookup.ts';
+import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
 
 /** Boots of the newest segment that are kept, where neither the file nor the caller says otherwise. */
 export const DEFAULT_KEEP = 10;
-/** Older segments that stay for their variance; what is before them is folded into the ledger. */
-const OLDER_SEGMENTS = 5;
-/** Workloads of one stage whose history is kept; the one that was used longest ago goes first. */
-const WORKLOADS_PER_STAGE = 8;
-/** Pruned boots whose values stay for trends and change points. */
-const TRAIL = 60;
-
 export interface AddOptions {
   readonly keep: number;
   /** Begins a new accepted level. `repin` also takes the knee that shares of it (`rate: 60%`) refer to from this run. */
@@ -49,24 +41,6 @@ export function addRun(file: BaselineFile | null, record: RunRecord, options: Ad
   else for (const boot of record.boots) addBoot(draft, record, boot, options, added, refused);
   if (added.length === 0 && file) return { file, added, refused };
   return { file: prune(draft, options.keep), added, refused };
-}
-
-/** Keeps the newest `keep` boots of each segment and OLDER_SEGMENTS before the newest; the rest goes to the ledger. */
-export function prune(file: BaselineFile, keep: number): BaselineFile {
-  const draft = structuredClone(file);
-  draft.keep = keep;
-  // A stage of a later version keeps its boots: whoever does not know its metrics cannot keep their variance.
-  for (const stage of STAGES) {
-    const histories = draft.stages[stage];
-    if (!histories) continue;
-    histories.splice(0, Math.max(0, histories.length - WORKLOADS_PER_STAGE));
-    for (const history of histories) {
-      while (history.segments.length > OLDER_SEGMENTS + 1) emptySegment(history, history.segments[0]!, 0);
-      for (const segment of history.segments) emptySegment(history, segment, keep);
-      history.segments = history.segments.filter((segment) => segment.boots.length > 0);
-    }
-  }
-  return draft;
 }
 
 /**
@@ -99,10 +73,6 @@ export function promote(from: BaselineFile, to: BaselineFile | null, reason: str
   }
   return prune(draft, to.keep);
 }
-
-/** The knee that shares of a load refer to: null until a linear stage found one. */
-export const pinnedKnee = (file: BaselineFile | null): number | null =>
-  file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;
 
 // ---- parts ----------------------------------------------------------------------------------------------
 
@@ -277,9 +247,6 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
   ),
 });
 
-/** Seven significant digits: far below any noise, and a file that people can read. */
-const tidy = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(7)));
-
 /** Median over the ramps of the boot; null where even the first step did not hold. */
 function kneeOf(measured: Measured): number | null {
   const knee = measured.metrics['knee.rate'];
@@ -306,31 +273,6 @@ function mergeTwo(stored: string, fresh: string): string {
   sum.add(decodeHistogram(fresh));
   return encodeHistogram(sum);
 }
-
-/** Takes the oldest boots out until `keep` are left; their variance goes to the ledger, their values to the trail. */
-function emptySegment(history: History, segment: Segment, keep: number): void {
-  while (segment.boots.length > keep) {
-    const oldest = segment.boots.shift()!;
-    history.ledger = foldBoot(history.ledger, segment.id, oldest, segment.boots);
-    const entry = {
-      id: oldest.id,
-      at: oldest.at,
-      commit: oldest.commit,
-      segment: segment.id,
-      values: valuesOf(oldest),
-    };
-    history.trail = [...(history.trail ?? []), entry].slice(-TRAIL);
-  }
-  if (keep === 0) history.segments = history.segments.filter((other) => other !== segment);
-}
-
-const valuesOf = (boot: StoredBoot): Record<string, number> =>
-  Object.fromEntries(
-    Object.keys(boot.metrics).flatMap((id) => {
-      const [metric, value] = [resolveMetric(id), bootValue(boot, id)];
-      return metric && value !== null ? [[id, tidy(fromScale(metric, value))!]] : [];
-    }),
-  );
 
 function carry(history: History, newest: Segment, reason: string): void {
   const known = new Set(

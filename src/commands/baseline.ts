@@ -1,10 +1,9 @@
 // `plimsoll baseline add|list|show|prune|promote`: the stored history, by hand.
 
-import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { addRunToStore, listStore, promoteFile, pruneFile, readBaselineFile, showBaseline } from '../baseline/store.ts';
 import { PlimsollError } from '../errors.ts';
-import { decodeRecord } from '../record/codec.ts';
+import { atLeastOne, readRecord } from './input.ts';
 
 const STORE = ['--baselines <dir>', 'the baseline store', 'baselines'] as const;
 
@@ -13,12 +12,12 @@ export const baselineCommand = (): Command => {
   command
     .command('add')
     .description('add the valid boots of a run')
-    .argument('<run>', 'run.json')
+    .argument('<run>', 'run.json, or the folder of a run')
     .option(...STORE)
     .option('--new-segment <reason>', 'the run begins a new accepted level; say why')
     .option('--keep <boots>', 'boots kept in the newest segment', atLeastOne)
     .action((run: string, flags: { baselines: string; newSegment?: string; keep?: number }) => {
-      const record = decodeRecord(readRun(run), run);
+      const record = readRecord(run);
       const stored = addRunToStore(flags.baselines, record, {
         ...(flags.keep === undefined ? {} : { keep: flags.keep }),
         ...(flags.newSegment === undefined ? {} : { newSegment: { reason: flags.newSegment } }),
@@ -63,21 +62,3 @@ export const baselineCommand = (): Command => {
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
-
-function readRun(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new PlimsollError('INPUT_NOT_FOUND', `Cannot read ${path}: ${(error as Error).message}`, {
-      hint: 'Give a run.json that `plimsoll run` wrote.',
-      cause: error,
-    });
-  }
-}
-
-function atLeastOne(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError(`"${text}" is not a whole number of at least 1`);
-  return value;
-}

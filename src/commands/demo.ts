@@ -5,11 +5,12 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../config/load.ts';
+import { Command } from 'commander';
+import { configFolder, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
-import { configFolder, type RunResult, run } from '../run.ts';
+import { type RunResult, run } from '../run.ts';
+import { atLeastOne } from './input.ts';
 import { localProvenance, print, storeRun, terminalProgress } from './run.ts';
 
 /** How much slower the demo's decode step is. */
@@ -28,7 +29,7 @@ export const demoCommand = (signal: AbortSignal): Command =>
     .description('the main job on the simulated engine, with an injected slowdown')
     .option('--healthy', 'no slowdown: shows the pass', false)
     .option('--record', 'shows the way to a first baseline: records boots into a store', false)
-    .option('--boots <n>', 'boots to record', wholeBoots, 1)
+    .option('--boots <n>', 'boots to record', atLeastOne, 1)
     .option('--out <dir>', 'where the files of the run go', 'plimsoll-out')
     .option(
       '--baselines <dir>',
@@ -154,10 +155,3 @@ const freePort = (): Promise<number> =>
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
-
-function wholeBoots(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError(`"${text}" is not a whole number of at least 1`);
-  return value;
-}

@@ -1,9 +1,9 @@
 // `plimsoll judge` and `plimsoll report`: everything right of the RunRecord, from files, without a deployment.
 
-import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
+import { storedFile } from '../baseline/lookup.ts';
+import type { BaselineLookup } from '../baseline/schema.ts';
 import { parseBaseline } from '../baseline/store.ts';
 import { loadConfig } from '../config/load.ts';
 import { STAGES } from '../config/schema.ts';
@@ -11,17 +11,16 @@ import { EXIT, PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import { explain } from '../judge/explain.ts';
 import { type JudgeInput, judge } from '../judge/judge.ts';
-import type { Verdict } from '../judge/verdict.ts';
 import { resolveMetric } from '../metrics.ts';
-import { decodeRecord, mergeRecords } from '../record/codec.ts';
+import { mergeRecords } from '../record/codec.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { RunRecord } from '../record/schema.ts';
-import type { Provenance } from '../report/input.ts';
-import { renderTerminal } from '../report/terminal.ts';
+import type { ReportInput } from '../report/input.ts';
 import { RUN_FILES, type RunContext } from '../runner/folder.ts';
 import { publishFiles } from '../runner/publish.ts';
 import { VERSION } from '../version.ts';
-import { localProvenance } from './run.ts';
+import { readInput, readRecord } from './input.ts';
+import { localProvenance, printReport } from './run.ts';
 
 export const judgeCommand = (): Command =>
   new Command('judge')
@@ -49,7 +48,7 @@ export const judgeCommand = (): Command =>
       }
       const verdict = judge(input);
       if (flags.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
-      else printReport(record, verdict, lookup.kind === 'found' ? lookup.file : null, provenance);
+      else printReport({ record, verdict, baseline: storedFile(lookup), provenance });
       process.exitCode = verdict.exitCode;
     });
 
@@ -69,23 +68,17 @@ export const reportCommand = (): Command =>
         overBudget: context.overBudget,
         provenance: context.provenance,
       });
-      const baseline = lookup.kind === 'found' ? lookup.file : null;
+      const report: ReportInput = { record, verdict, baseline: storedFile(lookup), provenance: context.provenance };
       publishFiles(
         {
           write: (name, content) => writeFileAtomic(join(dir, RUN_FILES[name]), content),
           writeChart: (name, svg) => writeFileAtomic(join(dir, RUN_FILES.charts, name), svg),
         },
-        { record, verdict, baseline, provenance: context.provenance },
+        report,
       );
-      printReport(record, verdict, baseline, context.provenance);
+      printReport(report);
       process.exitCode = EXIT.ok;
     });
-
-function printReport(record: RunRecord, verdict: Verdict, baseline: BaselineFile | null, provenance: Provenance): void {
-  process.stdout.write(
-    `${renderTerminal({ record, verdict, baseline, provenance }, { color: process.stdout.isTTY === true, width: process.stdout.columns ?? 100 })}\n`,
-  );
-}
 
 function refuseUnknownMetric(metricAtStage: string): void {
   const [metric = ''] = metricAtStage.split('@');
@@ -93,23 +86,6 @@ function refuseUnknownMetric(metricAtStage: string): void {
   throw new PlimsollError('USAGE', `--explain ${metricAtStage}: there is no metric "${metric}".`, {
     hint: 'docs/glossary.md lists them; write metric@stage, such as ttft.p95@benchmark.',
   });
-}
-
-/** A run.json, or the folder of a run that holds one. */
-function readRecord(path: string): RunRecord {
-  const file = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, RUN_FILES.record) : path;
-  return decodeRecord(readInput(file), file);
-}
-
-function readInput(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new PlimsollError('INPUT_NOT_FOUND', `Cannot read ${path}: ${(error as Error).message}`, {
-      hint: 'Give the run.json (or folder) that `plimsoll run --out` wrote.',
-      cause: error,
-    });
-  }
 }
 
 function lookupIn(path: string | undefined, record: RunRecord): BaselineLookup {

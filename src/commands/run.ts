@@ -4,9 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { addRunToStore } from '../baseline/store.ts';
-import { loadConfig } from '../config/load.ts';
+import { configFolder, loadConfig } from '../config/load.ts';
+import type { ReportInput } from '../report/input.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import { configFolder, type RunMode, type RunOptions, type RunResult, run } from '../run.ts';
+import { type RunMode, type RunOptions, type RunResult, run } from '../run.ts';
 import { createLiveProgress, createLogProgress, type Progress } from '../runner/progress.ts';
 
 interface RunFlags {
@@ -36,7 +37,7 @@ export const runCommand = (signal: AbortSignal): Command =>
     .option('--json', 'print the verdict as one JSON object', false)
     .action(async (flags: RunFlags) => {
       const config = loadConfig(flags.config);
-      const cwd = configFolder(config.file);
+      const cwd = configFolder(flags.config);
       const result = await run({
         config,
         cwd,
@@ -67,16 +68,13 @@ export function print(result: RunResult, json: boolean): void {
     process.stdout.write(`${JSON.stringify(result.verdict)}\n`);
     return;
   }
-  const input = {
-    record: result.record,
-    verdict: result.verdict,
-    baseline: result.lookup.kind === 'found' ? result.lookup.file : null,
-    provenance: result.provenance,
-  };
-  process.stdout.write(
-    `${renderTerminal(input, { color: process.stdout.isTTY === true && process.env.NO_COLOR === undefined, width: process.stdout.columns ?? 100 })}\n`,
-  );
+  printReport(result);
   process.stderr.write(`files of this run: ${result.folder.path}/ (comment.md is what a pull request would get)\n`);
+}
+
+export function printReport(report: ReportInput): void {
+  const color = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  process.stdout.write(`${renderTerminal(report, { color, width: process.stdout.columns ?? 100 })}\n`);
 }
 
 /** Adds the run's valid boots to the store and says what was added or refused. */

@@ -3,6 +3,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders are quoted here, not filled
 
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { PlimsollError } from '../errors.ts';
 import { checkMinimumEffects, defaultGates, resolveGates, resolveSla } from './policy.ts';
 import { applyPreset } from './presets.ts';
@@ -21,6 +22,9 @@ export interface ReadOptions {
   /** An unset variable's name stands in for its value: for commands that read the policy and start nothing. */
   readonly allowMissingEnv?: boolean;
 }
+
+/** Folder that the paths in a configuration file are relative to. */
+export const configFolder = (file: string, cwd: string = process.cwd()): string => dirname(resolve(cwd, file));
 
 /** @throws PlimsollError CONFIG_NOT_FOUND, or as parseConfig */
 export function loadConfig(path: string, options: ReadOptions = {}): Config {

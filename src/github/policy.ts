@@ -2,11 +2,11 @@
 // ref, read through git, so that no change can loosen the rules that it is judged by; the checkout must be the change.
 
 import { realpathSync } from 'node:fs';
-import { dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { readAtRef, repositoryRoot } from '../baseline/git.ts';
 import type { BaselineSource } from '../baseline/store.ts';
-import { combineConfigs, loadConfig, parseConfig } from '../config/load.ts';
+import { combineConfigs, configFolder, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config, SlaRule } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { fetchBase, layBasePrompts, requireHead } from './checkout.ts';
@@ -72,7 +72,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
   }
   const base = parseBase(text, configPath, where, env);
   const combined = combineConfigs(base, head);
-  const { config, changes } = withBasePrompts(combined.config, { repo, ref, folder: configFolder(cwd, configPath) });
+  const { config, changes } = withBasePrompts(combined.config, { repo, ref, folder: configFolder(configPath, cwd) });
   return {
     config: { ...config, sla: config.sla.map((rule) => ({ ...rule, line: lineIn(head, rule) })) },
     baselines,
@@ -143,6 +143,3 @@ export function pathInRepository(cwd: string, path: string): string | null {
     return null;
   }
 }
-
-/** Folder that the configuration's own paths are relative to. */
-export const configFolder = (cwd: string, configPath: string): string => dirname(resolve(cwd, configPath));

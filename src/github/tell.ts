@@ -2,7 +2,6 @@
 // run, comment, outputs, exit code. The verdict is made; nothing here changes it.
 
 import * as core from '@actions/core';
-import type { BaselineLookup } from '../baseline/schema.ts';
 import { maskSecrets } from '../deployment/mask.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
 import { renderComment } from '../report/comment.ts';
@@ -23,25 +22,23 @@ export interface Told {
 }
 
 /** What run() gives, as far as it is told. */
-export interface Judged extends Omit<ReportInput, 'baseline'> {
-  readonly lookup: BaselineLookup;
+export interface Judged extends ReportInput {
   readonly folder: { write(name: 'comment', content: string): void };
   readonly exitCode: number;
 }
 
 /** Never throws. */
 export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string | null): Promise<Told> {
-  const { record, verdict, lookup, provenance, folder, exitCode } = judged;
+  const { verdict, folder, exitCode } = judged;
   let published = NOTHING_PUBLISHED;
   try {
-    const input = { record, verdict, baseline: lookup.kind === 'found' ? lookup.file : null, provenance };
-    printInert(renderTerminal(input, { color: true, width: 120 }));
+    printInert(renderTerminal(judged, { color: true, width: 120 }));
     announce(verdict);
-    const { headline, tone } = tellStory(input);
-    const comment = withoutSecrets(renderComment(input, { charts: leg.inputs.charts }), leg.secrets);
+    const { headline, tone } = tellStory(judged);
+    const comment = withoutSecrets(renderComment(judged, { charts: leg.inputs.charts }), leg.secrets);
     published = await publish(leg, {
       comment,
-      summary: renderSummary(input),
+      summary: renderSummary(judged),
       check: {
         conclusion: conclusionOf(tone, exitCode, leg.cancelled.aborted),
         title: headline,

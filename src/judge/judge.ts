@@ -1,6 +1,7 @@
 // Records in, verdict out: what is valid and comparable, what changed, which rules hold, whether another boot would
 // settle more. Pure; the procedure and its numbers are explained in docs/judging.md.
 
+import { historyOf, pinnedKnee, storedFile } from '../baseline/lookup.ts';
 import type { BaselineLookup } from '../baseline/schema.ts';
 import type { Config, Gate, StageName } from '../config/schema.ts';
 import { resolveMetric } from '../metrics.ts';
@@ -45,7 +46,7 @@ export function judge(input: JudgeInput): Verdict {
     boots: record.boots,
     stages,
     baselineHas: (stage) => storedBootsOf(input, stage) > 0,
-    kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? []) ?? pinnedKnee(input),
+    kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? []) ?? pinnedKnee(storedFile(lookup)),
   });
   const sla = policy.sla.map((rule) =>
     judgeSla(
@@ -170,14 +171,8 @@ function withoutCommonMetrics(stage: StageEvidence, family: readonly Evidence[])
   };
 }
 
-function storedBootsOf({ record, lookup }: JudgeInput, stage: StageName): number {
-  if (lookup.kind !== 'found') return 0;
-  const history = lookup.file.stages[stage]?.find((one) => one.key === record.workloads[stage]?.key);
-  return history?.segments.at(-1)?.boots.length ?? 0;
-}
-
-const pinnedKnee = ({ lookup }: JudgeInput): number | null =>
-  lookup.kind === 'found' ? (lookup.file.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null) : null;
+const storedBootsOf = ({ record, lookup }: JudgeInput, stage: StageName): number =>
+  historyOf(lookup, stage, record.workloads[stage]?.key)?.segments.at(-1)?.boots.length ?? 0;
 
 function baselineFacts(
   path: string,

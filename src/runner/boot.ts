@@ -7,7 +7,7 @@ import { readSubject } from '../deployment/subject.ts';
 import { PlimsollError } from '../errors.ts';
 import type { LoadPlan } from '../load/plan.ts';
 import { startMonitor } from '../monitor/monitor.ts';
-import { asStored, type BootRecord, type Facts } from '../record/schema.ts';
+import { asStored, type BootRecord } from '../record/schema.ts';
 import type { StageMeasurement } from '../stages/measurement.ts';
 import { plannedMs } from './plans.ts';
 import { measureStage, type StageContext } from './stage.ts';
@@ -22,7 +22,6 @@ export interface BootContext extends Omit<StageContext, 'deployment' | 'monitor'
 
 export interface BootResult {
   readonly boot: BootRecord;
-  readonly subject: Facts;
   /** Why it never became ready; null = it did. */
   readonly error: PlimsollError | null;
 }
@@ -45,7 +44,7 @@ export async function measureBoot(context: BootContext): Promise<BootResult> {
     if (!(error instanceof PlimsollError)) throw error;
     const end = context.signal.aborted ? 'cancelled' : 'not_ready';
     const facts = { index: context.boot, startedAt, bootMs: null, end, reason: error.message, subject: {} } as const;
-    return { boot: bootRecord(facts, []), subject: {}, error };
+    return { boot: bootRecord(facts, []), error };
   }
   await using _deployment = deployment;
   // Awaited here: the deployment goes when this function returns.
@@ -67,7 +66,6 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
   const stages: StageMeasurement[] = [];
   const ended = (end: BootRecord['end'], reason: string | null): BootResult => ({
     boot: bootRecord({ index: context.boot, startedAt, bootMs: deployment.bootMs, end, reason, subject }, stages),
-    subject,
     error: null,
   });
   const plans = [...context.plans.values()];

@@ -1,8 +1,8 @@
 // What the stages of a run will ask, resolved: shares of the knee by what the baseline has pinned. Refuses what can
 // be seen to be unjudgeable before a minute of the machine is spent.
 
-import type { BaselineLookup, History } from '../baseline/schema.ts';
-import { pinnedKnee } from '../baseline/update.ts';
+import { pinnedKnee, storedFile } from '../baseline/lookup.ts';
+import type { BaselineLookup } from '../baseline/schema.ts';
 import type { Config, Rate } from '../config/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
@@ -25,7 +25,7 @@ export interface StagePlans {
  */
 export function planStages(config: Config, lookup: BaselineLookup): StagePlans {
   const file = config.file ?? 'configuration';
-  const kneeRate = lookup.kind === 'found' ? pinnedKnee(lookup.file) : null;
+  const kneeRate = pinnedKnee(storedFile(lookup));
   const plans = new Map<StageName, LoadPlan>();
   const waiting: StageName[] = [];
   for (const stage of STAGES.filter((one) => config.stages[one])) {
@@ -55,12 +55,6 @@ export function planStages(config: Config, lookup: BaselineLookup): StagePlans {
     });
   }
   return { plans, waiting };
-}
-
-/** The stored history of the workload that a stage runs; null = none to compare with. */
-export function historyOf(lookup: BaselineLookup, stage: StageName, key: string | undefined): History | null {
-  if (lookup.kind !== 'found') return null;
-  return lookup.file.stages[stage]?.find((history) => history.key === key) ?? null;
 }
 
 export const plannedMs = (plan: LoadPlan): number => {

@@ -18,9 +18,6 @@ export interface Progress {
   end(): void;
 }
 
-/** For tests and library use: says nothing. */
-export const silentProgress: Progress = { section() {}, note() {}, warn() {}, load() {}, end() {} };
-
 /**
  * Log lines; `github` groups sections and marks warnings with workflow commands. The load is reported every
  * ten seconds and at each new phase.

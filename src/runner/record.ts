@@ -54,7 +54,7 @@ export function beginRecord(options: RecordOptions, environment: Facts, plans: P
 }
 
 /** The record with a boot that counts. A run that was cancelled, or whose deployment was not ready again, stays incomplete. */
-export function withBoot(record: RunRecord, boot: BootRecord, subject: Facts, cancelled: boolean): RunRecord {
+export function withBoot(record: RunRecord, boot: BootRecord, cancelled: boolean): RunRecord {
   const status =
     cancelled || boot.end === 'cancelled'
       ? ({ status: 'incomplete', statusReason: 'cancelled' } as const)
@@ -65,7 +65,7 @@ export function withBoot(record: RunRecord, boot: BootRecord, subject: Facts, ca
     ...record,
     ...status,
     boots: [...record.boots, boot],
-    subject: { ...subject, commit: record.subject.commit ?? subject.commit ?? null },
+    subject: { ...boot.subject, commit: record.subject.commit ?? boot.subject.commit ?? null },
   };
 }
 

@@ -2,7 +2,7 @@
 // (by the client, or an outlier among its sisters) is replaced once by a fresh one.
 
 import type { History } from '../baseline/schema.ts';
-import type { Config, StageName } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import type { Deployment } from '../deployment/boot.ts';
 import type { Target } from '../deployment/target.ts';
 import { taintedRounds } from '../judge/taint.ts';
@@ -86,11 +86,10 @@ async function load(
   const { deployment, folder, monitor, progress, signal, boot } = context;
   let died: string | null = null;
   const gone = new AbortController();
-  const onExit = deployment.onExit?.then((report) => {
+  void deployment.onExit.then((report) => {
     died ??= `the deployment ended during ${plan.stage} (${report.signal ?? `exit code ${report.code}`}): ${report.lastLines.at(-1) ?? 'its log is empty'}`;
     gone.abort();
   });
-  void onExit;
   const phaseNames = plan.phases.map((phase) => phase.name);
   const result = await runLoad(
     { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets },
@@ -107,18 +106,15 @@ async function load(
     },
   );
   const samples = monitor.take(result.originMs);
-  folder.appendSeries(samples.map((sample) => encodeSample(sample, { boot, stage: plan.stage as StageName })));
+  folder.appendSeries(samples.map((sample) => encodeSample(sample, { boot, stage: plan.stage })));
   monitor.mark();
   return { load: result, samples, problems: monitor.problems(), died };
 }
 
 /** The one round that may be replaced: spoilt by the client, else an outlier by the judge's rule. */
 function spoiltRound(measured: StageMeasurement, history: History | null): { round: number; reason: string } | null {
-  const rounds = measured.phases.filter((phase) => phase.kind === 'round');
-  const byClient = rounds.findIndex((round) => round.invalid.length > 0);
-  if (byClient >= 0) return { round: byClient, reason: rounds[byClient]!.invalid[0]!.message };
-  const outlier = taintedRounds(measured, history)[0];
-  return outlier === undefined
-    ? null
-    : { round: outlier, reason: 'its values stand apart from those of the other rounds' };
+  const round = taintedRounds(measured, history)[0];
+  if (round === undefined) return null;
+  const [byClient] = measured.phases.filter((phase) => phase.kind === 'round')[round]?.invalid ?? [];
+  return { round, reason: byClient?.message ?? 'its values stand apart from those of the other rounds' };
 }

@@ -70,9 +70,9 @@ const JUDGING: typeof MEASURING = [
 
 const ARCHITECTURE: typeof MEASURING = [
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${value}, unless \`--keep\` said otherwise)`],
-  ['baseline/update.ts', 'OLDER_SEGMENTS', (value) => `${WORDS[value]} older ones stay`],
-  ['baseline/update.ts', 'WORKLOADS_PER_STAGE', (value) => `${WORDS[value]} workloads a stage`],
-  ['baseline/update.ts', 'TRAIL', (value) => `the newest ${value} pruned boots`],
+  ['baseline/prune.ts', 'OLDER_SEGMENTS', (value) => `${WORDS[value]} older ones stay`],
+  ['baseline/prune.ts', 'WORKLOADS_PER_STAGE', (value) => `${WORDS[value]} workloads a stage`],
+  ['baseline/prune.ts', 'TRAIL', (value) => `the newest ${value} pruned boots`],
 ];
 
 for (const [path, list] of [

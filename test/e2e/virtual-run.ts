@@ -33,11 +33,11 @@ export function virtualRun(config: Config, cwd: string, sims: readonly Partial<S
       bootMs: 500,
       end: 'complete',
       reason: null,
-      subject: {},
+      subject: { engine: 'sim' },
       pair: null,
       stages: stages as BootRecord['stages'],
     };
-    record = withBoot(record, boot, { engine: 'sim' }, false);
+    record = withBoot(record, boot, false);
   }
   return record;
 }

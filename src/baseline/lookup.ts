@@ -1,0 +1,15 @@
+// What a search of the store found, as the rooms below ask it: the file, the history of one workload, the knee.
+
+import type { StageName } from '../config/schema.ts';
+import type { BaselineFile, BaselineLookup, History } from './schema.ts';
+
+export const storedFile = (lookup: BaselineLookup): BaselineFile | null =>
+  lookup.kind === 'found' ? lookup.file : null;
+
+/** The stored history of the workload that a stage runs; null = none to compare with. */
+export const historyOf = (lookup: BaselineLookup, stage: StageName, key: string | undefined): History | null =>
+  storedFile(lookup)?.stages[stage]?.find((history) => history.key === key) ?? null;
+
+/** The knee that shares of a load refer to: null until a linear stage found one. */
+export const pinnedKnee = (file: BaselineFile | null): number | null =>
+  file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;
