@@ -65,7 +65,12 @@ export function withBoot(record: RunRecord, boot: BootRecord, cancelled: boolean
     ...record,
     ...status,
     boots: [...record.boots, boot],
-    subject: { ...boot.subject, commit: record.subject.commit ?? boot.subject.commit ?? null },
+    // A boot that was never ready knows nothing of the subject: what earlier ones found stays.
+    subject: {
+      ...record.subject,
+      ...boot.subject,
+      commit: record.subject.commit ?? boot.subject.commit ?? null,
+    },
   };
 }
 
