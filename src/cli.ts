@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { baselineCommand } from './commands/baseline.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { judgeCommand, reportCommand } from './commands/judge.ts';
 import { runCommand } from './commands/run.ts';
 import { initCommand, validateCommand } from './commands/setup.ts';
@@ -43,6 +44,7 @@ for (const command of [
   baselineCommand,
   validateCommand,
   initCommand,
+  doctorCommand,
   simCommand,
   demoCommand,
 ]) {
