@@ -189,7 +189,7 @@ function lossBar(sessions: Sessions): Bar {
   const measured = runs.flatMap((line) => (line.kind === 'run' && line.measured !== null ? [line.measured] : []));
   const missing = measured.reduce((sum, each) => sum + lost(each), 0);
   return {
-    what: `requests lost in all ${measured.length} runs`,
+    what: `requests or events lost in all ${thousands(measured.length)} runs`,
     limit: '0',
     found: measured.length === 0 ? null : String(missing),
     isHeld: measured.length === 0 ? null : missing === 0,

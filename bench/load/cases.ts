@@ -154,7 +154,7 @@ interface Streams {
   readonly seconds: number;
 }
 
-/** All streams opened over about a second, then held open: events are nearly all that there is to do. */
+/** All streams opened within a second, then held open: events are nearly all that there is to do. */
 export function held({
   streams,
   eventsPerSecond,
@@ -163,10 +163,9 @@ export function held({
 }: Streams & { readonly eventsPerWrite: number }): StreamShape {
   const writeIntervalMs = (streams * eventsPerWrite * 1_000) / eventsPerSecond;
   const writesPerAnswer = Math.max(2, Math.round((seconds * 1_000) / writeIntervalMs));
-  const intervalsToOpen = coprime(Math.round(1_000 / writeIntervalMs), streams);
   return {
     ...STREAM,
-    rate: (streams * 1_000) / (intervalsToOpen * writeIntervalMs),
+    rate: streams,
     requests: streams,
     concurrency: streams,
     eventsPerAnswer: writesPerAnswer * eventsPerWrite,
@@ -183,7 +182,7 @@ export function rolling({
   answerSeconds,
 }: Streams & { readonly answerSeconds: number }): StreamShape {
   const writeIntervalMs = (streams * 1_000) / eventsPerSecond;
-  const eventsPerAnswer = coprime(Math.max(2, Math.round((answerSeconds * 1_000) / writeIntervalMs)), streams);
+  const eventsPerAnswer = Math.max(2, Math.round((answerSeconds * 1_000) / writeIntervalMs));
   const rate = (streams * 1_000) / (eventsPerAnswer * writeIntervalMs);
   return {
     ...STREAM,
@@ -194,13 +193,4 @@ export function rolling({
     writeIntervalMs,
     eventsPerWrite: 1,
   };
-}
-
-/**
- * The next whole number from `n` on that shares no factor with `streams`. Streams that begin evenly spaced and write at
- * even intervals would else fall into step, and a server of few large bursts is none that an engine resembles.
- */
-export function coprime(n: number, streams: number): number {
-  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-  for (let candidate = Math.max(1, n); ; candidate++) if (gcd(candidate, streams) === 1) return candidate;
 }

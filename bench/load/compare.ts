@@ -74,8 +74,10 @@ export const eventsPerCpuSecond: Value = ({ cost }) =>
 export const cpuShare: Value = ({ cost }) =>
   cost.steadySeconds > 0 ? cost.steadyCpuSeconds / cost.steadySeconds : null;
 
-/** Requests that were neither answered nor told of. */
-export const lost = ({ job, result }: Measured): number => job.requests - result.done - result.failed;
+/** Requests that were neither answered nor told of, and events that were written and not seen. */
+export const lost = ({ job, result, server }: Measured): number =>
+  Math.abs(job.requests - result.done - result.failed) +
+  (job.kind === 'plain' || result.events === undefined ? 0 : Math.abs(server.events - result.events));
 
 type Counted = Run & { readonly measured: Measured };
 const counted = (runs: readonly Run[], tool: string): readonly Counted[] =>

@@ -87,6 +87,8 @@ export const plannedSeconds = (job: Job): number =>
 export interface ToolResult {
   readonly done: number;
   readonly failed: number;
+  /** Token-bearing events that it saw, where it counts them. */
+  readonly events?: number;
   /** From its first request to the end of its last answer, by its own account. */
   readonly durationMs: number | null;
   /** One entry per request that ended well, where it exports them; in any order. */

@@ -60,6 +60,8 @@ else {
 }
 
 async function bench(): Promise<void> {
+  // So that what it has started ends too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
   pinSelf();
   const session = openSession();
   say(`results go to ${session.file}`);

@@ -128,12 +128,22 @@ async function startServer(shape: JobShape): Promise<RunningServer> {
       : [
           ...['--events', shape.eventsPerAnswer, '--interval-ms', shape.writeIntervalMs],
           ...['--events-per-write', shape.eventsPerWrite],
+          '--spread',
           // The most precise that the machine can do: a core is its own.
           ...(PINNED ? ['--spin'] : []),
           ...(shape.stamps ? ['--stamps'] : []),
         ];
-  const [command, ...args] = pinnedTo(0, [process.execPath, entry, ...options.map(String)]);
-  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [command, ...args] = pinnedTo(0, [
+    'sh',
+    '-c',
+    `${FIRST}exec "$@"`,
+    'sh',
+    process.execPath,
+    entry,
+    ...options.map(String),
+  ]);
+  // It ends when the channel does, however this process ends.
+  const child = spawn(command!, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   const url = await firstLine(child);
   const get = async (path: string): Promise<string> => (await fetch(`${url}${path}`)).text();
   return {
@@ -160,8 +170,11 @@ async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error('the server ended before it was ready');
 }
 
+/** Before others on the machine, where this user may: on a machine of its own it changes nothing. See sched(7). */
+const FIRST = '(echo -20 >/proc/self/autogroup) 2>/dev/null; ';
+
 /** Waits for the tool and leaves its own account behind, when all it waited for is in it. */
-const SHELL = '"$@" >stdout 2>stderr; code=$?; read -r line </proc/$$/stat; printf %s "$line" >stat; exit $code';
+const SHELL = `${FIRST}"$@" >stdout 2>stderr; code=$?; read -r line </proc/$$/stat; printf %s "$line" >stat; exit $code`;
 
 function start(
   { argv, env }: Command,
@@ -179,6 +192,8 @@ function start(
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${command}`);
+  const onExit = (): void => endSession(pid);
+  process.once('exit', onExit);
   let late = false;
   const limit = setTimeout(() => {
     late = true;
@@ -187,6 +202,7 @@ function start(
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => {
       clearTimeout(limit);
+      process.off('exit', onExit);
       // Nobody it left behind may take part in the next run.
       endSession(pid);
       resolve(late ? `the limit of ${timeoutSeconds} s` : (code ?? String(signal)));

@@ -24,6 +24,7 @@ async function measureLoad(): Promise<ToolResult> {
   const measurer = createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
   let done = 0;
   let failed = 0;
+  let events = 0;
   let firstMs = Number.POSITIVE_INFINITY;
   let lastMs = 0;
   const load = await runLoad(
@@ -32,7 +33,8 @@ async function measureLoad(): Promise<ToolResult> {
       onRows(rows) {
         measurer.add(rows);
         out.appendRequests(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
-        for (const { outcome, sentMs, endMs } of rows) {
+        for (const { outcome, chunks, sentMs, endMs } of rows) {
+          events += chunks;
           firstMs = Math.min(firstMs, sentMs);
           lastMs = Math.max(lastMs, endMs);
           if (outcome === 'ok') done += 1;
@@ -48,6 +50,7 @@ async function measureLoad(): Promise<ToolResult> {
   return {
     done,
     failed,
+    events,
     durationMs: lastMs - firstMs,
     answers: [],
     gapsMs: [],
@@ -93,6 +96,7 @@ async function measureEvents(): Promise<ToolResult> {
   return {
     done: good.length,
     failed: rows.length - good.length,
+    events: rows.reduce((sum, { chunks }) => sum + chunks, 0),
     durationMs: Math.max(...rows.map(({ endMs }) => endMs)) - Math.min(...rows.map(({ sentMs }) => sentMs)),
     answers: good.map(
       (row): Answer => ({
@@ -110,8 +114,8 @@ async function measureEvents(): Promise<ToolResult> {
   };
 }
 
-/** What the product's warm-up would have told; by Little's law, for its connections are opened beforehand by it. */
-const answerMs = (job: Job): number => (job.concurrency / job.rate) * 1_000;
+/** What the product's warm-up would have told, and opens connections by. Plain answers come at once. */
+const answerMs = (job: Job): number => (job.kind === 'plain' ? 1 : (job.concurrency / job.rate) * 1_000);
 
 function configOf(job: Job): Config {
   const length = job.kind === 'stream' ? job.eventsPerAnswer : 1;

@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
 import { VERSION } from '../../src/version.ts';
 import type { Tool, ToolResult } from './contract.ts';
 
 export const plimsoll: Tool = {
-  ...nodeTool('plimsoll-process.ts', []),
+  ...nodeTool('plimsoll-process', []),
   name: 'plimsoll',
   kind: 'plimsoll',
   version: async () => VERSION,
@@ -21,7 +22,7 @@ export const bareOnread: Tool = bareReader('bare-onread', 'onread');
 
 /** Plimsoll's pacer with nothing to send. */
 export const barePacer: Tool = {
-  ...nodeTool('floor-process.ts', ['pace']),
+  ...nodeTool('floor-process', ['pace']),
   name: 'bare-pacer',
   kind: 'floor',
   version: async () => process.version,
@@ -30,7 +31,7 @@ export const barePacer: Tool = {
 
 function bareReader(name: string, kind: 'data' | 'onread'): Tool {
   return {
-    ...nodeTool('floor-process.ts', [kind]),
+    ...nodeTool('floor-process', [kind]),
     name,
     kind: 'floor',
     version: async () => process.version,
@@ -43,10 +44,36 @@ const NODE_ARGS = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
 
 function nodeTool(entry: string, args: readonly string[]): Pick<Tool, 'install' | 'command' | 'read'> {
   return {
-    install: async () => {},
+    install: bundle,
     command: async (_job, folder) => ({
-      argv: [process.execPath, ...NODE_ARGS, fileURLToPath(new URL(entry, import.meta.url)), ...args, folder],
+      argv: [process.execPath, ...NODE_ARGS, join(BUNDLE, `${entry}.js`), ...args, folder],
     }),
     read: async (_job, folder) => JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) as ToolResult,
   };
+}
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const BUNDLE = join(ROOT, 'bench', '.bundle');
+let bundled: Promise<void> | null = null;
+
+/** As it is published (scripts/build.ts): Node's type stripping takes 40 MB of a process's memory. Once a bench. */
+function bundle(): Promise<void> {
+  bundled ??= (async () => {
+    const made = await rolldown({
+      cwd: ROOT,
+      input: {
+        'plimsoll-process': 'bench/load/plimsoll-process.ts',
+        'floor-process': 'bench/load/floor-process.ts',
+        worker: 'src/load/worker.ts',
+      },
+      platform: 'node',
+      external: [/^node:/],
+      logLevel: 'silent',
+    });
+    // Beside each other: load.ts looks for worker.js in its own folder.
+    const output = { dir: BUNDLE, entryFileNames: '[name].js', chunkFileNames: 'shared-[name].js' } as const;
+    await made.write({ ...output, format: 'esm', minify: true, cleanDir: true });
+    await made.close();
+  })();
+  return bundled;
 }

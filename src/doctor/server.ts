@@ -21,6 +21,11 @@ export interface PacedOptions extends AnswerShape {
   readonly intervalMs: number;
   /** Keep the time of every write. */
   readonly stamps: boolean;
+  /**
+   * Where in the interval an answer writes is the server's choice and not the request's: the writes of all answers are
+   * then evenly spread however their requests came, and clients that send in bursts don't have an easier time.
+   */
+  readonly spread: boolean;
   /** Never nap while answers are under way: the most precise, at the price of a whole core. */
   readonly spin: boolean;
 }
@@ -33,6 +38,7 @@ export const PACED_DEFAULTS: PacedOptions = {
   eventsPerWrite: 1,
   eventBytes: 0,
   stamps: false,
+  spread: false,
   spin: false,
 };
 
@@ -113,7 +119,9 @@ export async function startPacedServer(given: Partial<PacedOptions> = {}): Promi
     const stamps = books.arrived(request.id ?? texts.idOf(number));
     if (request.streamed) {
       socket.write(texts.head(number));
-      due.add({ number, socket, written: 0, block: null, stamps, done }, performance.now() + options.firstMs);
+      const earliestMs = performance.now() + options.firstMs;
+      const firstMs = options.spread ? earliestMs + untilShare(earliestMs, options.intervalMs, number) : earliestMs;
+      due.add({ number, socket, written: 0, block: null, stamps, done }, firstMs);
     } else {
       books.write(stamps, 1, null);
       socket.write(texts.whole(number));
@@ -141,6 +149,14 @@ export async function startPacedServer(given: Partial<PacedOptions> = {}): Promi
     },
   };
 }
+
+/** From `atMs` to the time in the interval that is the n-th answer's: multiples of the golden ratio fill it evenly. */
+function untilShare(atMs: number, intervalMs: number, n: number): number {
+  if (intervalMs === 0) return 0;
+  const share = (n * GOLDEN) % 1;
+  return ((((share - atMs / intervalMs) % 1) + 1) % 1) * intervalMs;
+}
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -285,6 +301,7 @@ if (import.meta.main) {
       'events-per-write': { type: 'string' },
       'event-bytes': { type: 'string' },
       stamps: { type: 'boolean' },
+      spread: { type: 'boolean' },
       spin: { type: 'boolean' },
     },
   });
@@ -297,6 +314,7 @@ if (import.meta.main) {
     eventsPerWrite: number(values['events-per-write'], PACED_DEFAULTS.eventsPerWrite),
     eventBytes: number(values['event-bytes'], PACED_DEFAULTS.eventBytes),
     stamps: values.stamps ?? false,
+    spread: values.spread ?? false,
     spin: values.spin ?? false,
   });
   const ready = { url: server.url, port: server.port, eventBytes: server.eventBytes };
