@@ -28,9 +28,22 @@ export function noncentralUpperTail(t: number, df: number, ncp: number): number 
 
 /**
  * The noncentrality (effect ÷ standard error) that a one-sided t test at level `alpha` rejects with `power`.
- * Found by bisection; about t(1 − alpha) + t(power).
+ * Found by bisection; about t(1 − alpha) + t(power). Remembered: the comparisons of a report share a few levels.
  */
 export function detectableNoncentrality(alpha: number, power: number, df: number): number {
+  const key = `${alpha} ${power} ${df}`;
+  const known = remembered.get(key);
+  if (known !== undefined) return known;
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+  const found = solveNoncentrality(alpha, power, df);
+  remembered.set(key, found);
+  return found;
+}
+
+const remembered = new Map<string, number>();
+const MOST_REMEMBERED = 1_000;
+
+function solveNoncentrality(alpha: number, power: number, df: number): number {
   const critical = upperQuantile(alpha, df);
   const nodes = chiNodes(df, critical, 256);
   const reached = (ncp: number): number =>
