@@ -307,27 +307,14 @@ export const METRICS: readonly MetricDefinition[] = [
   },
 ];
 
-const BY_ID = new Map(METRICS.map((metric) => [metric.id, metric]));
-
 const forStatistic = (value: Readonly<Record<string, number>> | number, statistic: string | null): number =>
   typeof value === 'number' ? value : (value[statistic ?? 'default'] ?? value.default ?? 0);
 
 /** Finds `ttft.p99`, `knee.rate`, `gpu.utilization.mean`; undefined where the table has no such metric. */
-export function resolveMetric(id: string): ResolvedMetric | undefined {
-  const whole = BY_ID.get(id);
-  if (whole && whole.statistics.length === 0) return resolved(whole, null);
-  const dot = id.lastIndexOf('.');
-  const base = BY_ID.get(id.slice(0, dot));
-  const statistic = id.slice(dot + 1);
-  return base?.statistics.includes(statistic) ? resolved(base, statistic) : undefined;
-}
+export const resolveMetric = (id: string): ResolvedMetric | undefined => BY_ID.get(id);
 
 /** Every id that resolveMetric knows, for messages, completion and the documentation. */
-export function allMetricIds(): string[] {
-  return METRICS.flatMap((metric) =>
-    metric.statistics.length === 0 ? [metric.id] : metric.statistics.map((statistic) => `${metric.id}.${statistic}`),
-  );
-}
+export const allMetricIds = (): string[] => [...BY_ID.keys()];
 
 function resolved(base: MetricDefinition, statistic: string | null): ResolvedMetric {
   return {
@@ -345,3 +332,9 @@ function resolved(base: MetricDefinition, statistic: string | null): ResolvedMet
     summary: base.summary ?? 'robust',
   };
 }
+
+const BY_ID = new Map(
+  METRICS.flatMap((metric) =>
+    (metric.statistics.length === 0 ? [null] : metric.statistics).map((statistic) => resolved(metric, statistic)),
+  ).map((metric) => [metric.id, metric]),
+);

@@ -3,8 +3,9 @@
 import type { Config } from '../config/schema.ts';
 import { formatMetricValue } from '../metrics-format.ts';
 import type { RunRecord } from '../record/schema.ts';
-import { baselineDrift, thinBaseline } from './baseline-health.ts';
+import { thinBaseline } from './baseline-health.ts';
 import type { Decision } from './decide.ts';
+import { driftFindings } from './drift.ts';
 import { openSentence, where, worseSentence } from './headline.ts';
 import { isShed } from './load-shed.ts';
 import type { StageEvidence } from './standing.ts';
@@ -219,5 +220,5 @@ function notes({ strict, stages, decisions }: FindingsInput): Finding[] {
       : candidate.flatMap(({ measurement }) => measurement.invalid).find(({ code }) => code === 'throttled');
     return fault === undefined ? [] : one('note', 'info', `${stage}: ${fault.message}`, fault.advice);
   });
-  return [...throttled, ...decisions.flatMap(baselineDrift)];
+  return [...throttled, ...driftFindings(stages, decisions)];
 }

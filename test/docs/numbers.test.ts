@@ -63,8 +63,13 @@ const JUDGING: typeof MEASURING = [
   ['judge/load-shed.ts', 'SHORTER', (value) => `more than ${percent(value)} shorter`],
   ['judge/deployment-failure.ts', 'MOST_FAILED', (value) => `more than ${percent(value)} of the requests failed`],
   ['judge/deployment-failure.ts', 'CLEARLY_BELOW', (value) => `below ${percent(value)} of the baseline's knee`],
-  ['judge/baseline-health.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
-  ['judge/baseline-health.ts', 'TREND_ALPHA', (value) => `(Mann–Kendall at ${percent(value)})`],
+  ['judge/drift.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
+  ['judge/drift.ts', 'TREND_ALPHA', (value) => `(Mann–Kendall at ${percent(value)} of reports)`],
+  [
+    'judge/drift.ts',
+    'OF_MINIMUM_EFFECT',
+    (value) => (value === 0.5 ? 'by at least half of its minimum effect' : String(value)),
+  ],
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${WORDS[value]} by default)`],
 ];
 

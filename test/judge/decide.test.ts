@@ -440,6 +440,24 @@ test('latency that improves while failures rise is not an improvement, and the v
   );
 });
 
+test('a rate that improves while failures rise is not an improvement either', () => {
+  const at = (rate: number, errors: number): Metrics => ({
+    'throughput.tokens': value(repeat(5, () => rate)),
+    'errors.rate': value(repeat(5, () => errors)),
+  });
+  const { comparisons } = judge(
+    duel(
+      'benchmark',
+      repeat(6, (i) => at(wobble(9_000, i), 0)),
+      [at(12_000, 0.03), at(12_100, 0.03)],
+      { gates: ['throughput.tokens'] },
+    ),
+  );
+  const rate = comparisons.find((one) => one.metric === 'throughput.tokens')!;
+  assert.equal(rate.verdict, 'inconclusive');
+  assert.match(rate.because, /better because load was shed: failed requests rose/);
+});
+
 test('latency that improves because answers got shorter is not an improvement', () => {
   const at = (ms: number, tokens: number): Metrics => ({
     'e2e.p95': value(repeat(5, () => ms)),
@@ -734,6 +752,51 @@ test('a drifting baseline is said', () => {
     still.findings.some((one) => one.message.includes('drifts')),
     false,
   );
+});
+
+test('a drift shows in all boots that are remembered, each about its own level, before ten boots of one gate show it', () => {
+  const random = createRandom('slow drift');
+  const at = (run: number, level: number): Metrics => {
+    const shared = random.normal();
+    return Object.fromEntries(
+      ['tpot.p95', 'ttft.p95', 'e2e.p95'].map((id) => [
+        id,
+        value(repeat(5, () => level * 1.003 ** run * Math.exp(0.007 * (shared + random.normal())))),
+      ]),
+    );
+  };
+  const gates = ['tpot.p95', 'ttft.p95', 'e2e.p95'];
+  const file = found({
+    benchmark: [
+      {
+        ...history(
+          'benchmark',
+          repeat(10, (i) => at(12 + i, 24)),
+        ),
+        trail: repeat(12, (i) => ({
+          id: `old${i}`,
+          at: '2025-12-01T00:00:00Z',
+          commit: null,
+          segment: i < 6 ? 's0' : 's1',
+          values: Object.fromEntries(
+            Object.entries(at(i, i < 6 ? 30 : 24)).map(([id, { value: whole }]) => [id, whole!]),
+          ),
+        })),
+      },
+    ],
+  });
+  const verdict = judge({
+    record: record([boot(1, [stageOf('benchmark', at(22, 24))])]),
+    lookup: file,
+    policy: policy({
+      comparison: {
+        ...policy().comparison,
+        gates: gates.map((metric) => ({ metric, stage: 'benchmark' as const })),
+      },
+    }),
+    expected: ['benchmark'],
+  });
+  assert.equal(verdict.findings.filter((one) => one.message.startsWith('The baseline drifts')).length, 1);
 });
 
 test('explain shows each step, and what is compared where the metric is not', () => {
