@@ -1,5 +1,6 @@
 // `npm run bench:judge`: thousands of pull requests through the product's judge, and how often it is right. Flags:
-// --level numbers|engine, --scenario TEXT, --prs N, --seed N, --workers N, --write (into docs/judging.md).
+// --level numbers|engine (default both), --scenario TEXT, --prs N, --seed N, --workers N, --write (the summary into
+// docs/judging.md).
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
