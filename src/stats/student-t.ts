@@ -45,7 +45,7 @@ const MOST_REMEMBERED = 1_000;
 
 function solveNoncentrality(alpha: number, power: number, df: number): number {
   const critical = upperQuantile(alpha, df);
-  const nodes = chiNodes(df, critical, 256);
+  const nodes = chiNodes(df, critical, 512);
   const reached = (ncp: number): number =>
     nodes.reduce((sum, [u, weight]) => sum + weight * jStat.normal.cdf(ncp - critical * u, 0, 1), 0);
   let low = 0;
@@ -63,7 +63,7 @@ function solveNoncentrality(alpha: number, power: number, df: number): number {
 function chiNodes(df: number, t: number, most: number): readonly (readonly [u: number, weight: number])[] {
   const reach = 9 / Math.sqrt(2 * df);
   const from = Math.max(0, 1 - reach);
-  const intervals = 2 * Math.ceil(Math.min(most, Math.max(96, 3 * (1 + reach - from) * Math.abs(t))) / 2);
+  const intervals = 2 * Math.ceil(Math.min(most, Math.max(256, 3 * (1 + reach - from) * Math.abs(t))) / 2);
   const step = (1 + reach - from) / intervals;
   const logConstant = Math.LN2 + (df / 2) * Math.log(df / 2) - jStat.gammaln(df / 2);
   const nodes: [number, number][] = [];
