@@ -7,6 +7,7 @@ import pc from 'picocolors';
 import { baselineCommand } from './commands/baseline.ts';
 import { demoCommand } from './commands/demo.ts';
 import { judgeCommand, reportCommand } from './commands/judge.ts';
+import { powerCommand } from './commands/power.ts';
 import { runCommand } from './commands/run.ts';
 import { initCommand, validateCommand } from './commands/setup.ts';
 import { simCommand } from './commands/sim.ts';
@@ -41,6 +42,7 @@ for (const command of [
   judgeCommand,
   reportCommand,
   baselineCommand,
+  powerCommand,
   validateCommand,
   initCommand,
   simCommand,

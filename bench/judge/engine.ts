@@ -6,13 +6,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addRun } from '../../src/baseline/update.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { STAGES } from '../../src/config/schema.ts';
 import { judge } from '../../src/judge/judge.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
 import type { BootRecord, RunRecord } from '../../src/record/schema.ts';
 import type { SimOptions } from '../../src/sim/options.ts';
 import { createRandom, deriveSeed, type Random } from '../../src/stats/random.ts';
 import { virtualRun } from '../../test/e2e/virtual-run.ts';
-import { addScores, EMPTY, type Score } from './score.ts';
+import type { Counts } from './score.ts';
 
 export interface EngineScenario {
   readonly name: string;
@@ -40,51 +41,47 @@ const POOL = { baseline: 300, candidate: 120 };
 /** Ten listed boots and a ledger of twenty degrees of freedom. */
 const RECORDED = 30;
 
-export function playEngine(
-  variation: number,
-  options: {
-    readonly seed: number;
-    readonly prs: (scenario: EngineScenario) => number;
-    readonly chosen: readonly EngineScenario[];
-  },
-): Map<string, Score> {
+/** Gives a player for each scenario; pools are played when they are first needed. */
+export function createEngineBench(
+  seed: number,
+): (scenario: EngineScenario, variation: number) => (pr: number) => Counts {
   const config = loadConfig(join(example, 'plimsoll.yml'), { allowMissingEnv: true });
-  const pool = (purpose: string, boots: number, sim: Partial<SimOptions>): RunRecord =>
-    virtualRun(
-      config,
-      example,
-      Array.from({ length: boots }, (_, boot) => ({
-        ...sim,
-        bootVariation: variation,
-        bootSeed: deriveSeed(options.seed, purpose, variation, boot),
-      })),
-    );
-  const healthy = pool('baseline', POOL.baseline, {});
-  const before = healthy.boots.map(light);
-  return new Map(
-    options.chosen.map((scenario) => {
-      const after = pool(scenario.name, POOL.candidate, scenario.sim).boots.map(light);
-      let score: Score = EMPTY;
-      for (let pr = 0; pr < options.prs(scenario); pr++) {
-        const random = createRandom(deriveSeed(options.seed, 'engine', scenario.name, variation, pr));
-        const stored = addRun(null, numbered(healthy, draw(before, RECORDED, random), 'baseline'), { keep: 10 }).file;
-        const candidates = draw(after, config.comparison.maxBoots, random);
-        let verdict: Verdict;
-        let boots = 0;
-        do {
-          boots += 1;
-          verdict = judge({
-            record: { ...numbered(healthy, candidates.slice(0, boots), 'candidate'), mode: 'gate' },
-            lookup: { kind: 'found', path: 'bench.json', file: stored },
-            policy: config,
-            expected: ['benchmark', 'linear', 'step-surge'],
-          });
-        } while (verdict.climb.again);
-        score = addScores(score, { prs: 1, sums: countsOf(verdict) });
+  const pools = new Map<string, RunRecord>();
+  const pool = (purpose: string, variation: number, boots: number, sim: Partial<SimOptions>): RunRecord => {
+    const key = `${purpose} ${variation}`;
+    const played =
+      pools.get(key) ??
+      virtualRun(
+        config,
+        example,
+        Array.from({ length: boots }, (_, boot) => ({
+          ...sim,
+          bootVariation: variation,
+          bootSeed: deriveSeed(seed, purpose, variation, boot),
+        })),
+      );
+    const kept = { ...played, boots: played.boots.map(light) };
+    pools.set(key, kept);
+    return kept;
+  };
+  return (scenario, variation) => {
+    const before = pool('baseline', variation, POOL.baseline, {});
+    const after = pool(scenario.name, variation, POOL.candidate, scenario.sim);
+    return (pr) => {
+      const random = createRandom(deriveSeed(seed, 'engine', scenario.name, variation, pr));
+      const stored = addRun(null, withBoots(before, draw(before.boots, RECORDED, random), 'baseline'), { keep: 10 });
+      const candidates = draw(after.boots, config.comparison.maxBoots, random);
+      for (let boots = 1; ; boots++) {
+        const verdict = judge({
+          record: { ...withBoots(after, candidates.slice(0, boots), 'candidate'), mode: 'gate' },
+          lookup: { kind: 'found', path: 'bench.json', file: stored.file },
+          policy: config,
+          expected: STAGES,
+        });
+        if (!verdict.climb.again) return countsOf(verdict);
       }
-      return [scenario.name, score] as const;
-    }),
-  );
+    };
+  };
 }
 
 /** Without what only charts need. */
@@ -93,7 +90,7 @@ const light = (boot: BootRecord): BootRecord => ({
   stages: boot.stages.map((stage) => ({ ...stage, histograms: {}, curve: null, surge: null })),
 });
 
-const numbered = (record: RunRecord, boots: readonly BootRecord[], id: string): RunRecord => ({
+const withBoots = (record: RunRecord, boots: readonly BootRecord[], id: string): RunRecord => ({
   ...record,
   id,
   boots: boots.map((boot, index) => ({ ...boot, index: index + 1 })),
@@ -109,7 +106,7 @@ function draw<Item>(from: readonly Item[], count: number, random: Random): Item[
   return items.slice(0, count);
 }
 
-function countsOf(verdict: Verdict): Record<string, number> {
+function countsOf(verdict: Verdict): Counts {
   const { comparisons } = verdict;
   const some = (verdicts: readonly string[]): number =>
     Number(comparisons.some((one) => verdicts.includes(one.verdict)));
@@ -120,8 +117,7 @@ function countsOf(verdict: Verdict): Record<string, number> {
     regressed: some(['regressed']),
     failed: Number(verdict.outcome === 'fail'),
     improved: some(['improved']),
-    // Of the stages whose requests were refused; a ramp that refuses none may be what it is.
-    improvedLatency: Number(comparisons.some((one) => one.verdict === 'improved' && one.stage === 'benchmark')),
+    improvedGates: Number(gates.some((one) => one.verdict === 'improved')),
     invalid: Number(verdict.outcome === 'invalid'),
     unchangedGates: gates.filter((one) => one.verdict === 'unchanged').length / gates.length,
     openGates: gates.filter((one) => one.verdict === 'inconclusive').length / gates.length,

@@ -9,9 +9,7 @@ import type { BankRound } from './noise.ts';
 import { callsOf, PEERS } from './peers.ts';
 import { type DrawnBoot, drawPullRequest, type PullRequest, recordOf } from './pull-request.ts';
 import { COLUMNS, type Column, isAffected, type Scenario } from './scenarios.ts';
-
-/** Counts by name; each is at most 1 a pull request, but for `boots`. */
-export type Counts = Readonly<Record<string, number>>;
+import type { Counts } from './score.ts';
 
 const STAGES: readonly StageName[] = [...new Set(COLUMNS.map(({ stage }) => stage))];
 

@@ -2,10 +2,13 @@
 
 import jstat from 'jstat';
 
+/** What happened to one pull request, by name; each at most 1, but for `boots`. */
+export type Counts = Readonly<Record<string, number>>;
+
 /** Sums over pull requests, by name, and how many there were. */
 export interface Score {
   readonly prs: number;
-  readonly sums: Readonly<Record<string, number>>;
+  readonly sums: Counts;
 }
 
 export const EMPTY: Score = { prs: 0, sums: {} };
@@ -23,5 +26,3 @@ export const standardErrorOf = (rate: number, prs: number): number => Math.sqrt(
 /** One-sided 95 % limit of a rate, `count` of `prs` (Clopper & Pearson 1934). */
 export const upperLimit = (count: number, prs: number): number =>
   count >= prs ? 1 : jstat.jStat.beta.inv(0.95, count + 1, prs - count);
-export const lowerLimit = (count: number, prs: number): number =>
-  count <= 0 ? 0 : jstat.jStat.beta.inv(0.05, count, prs - count + 1);

@@ -1,22 +1,29 @@
 // The results as Markdown tables, for the terminal and for docs/judging.md.
 
 import { markdownTable } from 'markdown-table';
+import { ENGINE_SCENARIOS, VARIATIONS } from './engine.ts';
 import { PEERS } from './peers.ts';
-import type { Scenario } from './scenarios.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { rateOf, type Score, standardErrorOf, upperLimit } from './score.ts';
 
-export interface Played {
+interface Played {
   readonly scenario: Scenario;
   readonly score: Score;
 }
 
-export function numbersTables(played: readonly Played[]): string {
+export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonly seed: string }): string {
+  const played = SCENARIOS.flatMap((scenario): Played[] => {
+    const score = scores.get(scenario.name);
+    return score === undefined ? [] : [{ scenario, score }];
+  });
   const of = (...groups: Scenario['group'][]) => played.filter(({ scenario }) => groups.includes(scenario.group));
   return [
+    `Seed ${seed}.`,
     section('Nothing changed', alarms(of('identical', 'hostile', 'drift'))),
     section('Something changed', detection(of('change', 'lone'))),
     section('Less was served', shed(of('shed'))),
-    section('Beside other rules', peers(of('identical', 'hostile', 'change'))),
+    section('Beside other rules, on the same numbers', peers(of('identical', 'hostile', 'change'))),
+    section('Whole runs of the simulated engine', engine(scores)),
   ]
     .filter((text) => text !== '')
     .join('\n\n');
@@ -103,6 +110,31 @@ function peers(played: readonly Played[]): string[][] {
     ['rule', ...[...nothing, ...changes].map(({ scenario }) => scenario.name)],
     row('Plimsoll', 'alarm', 'caught'),
     ...PEERS.map(({ name }, index) => row(name, `peer ${index} alarm`, `peer ${index} caught`)),
+  ];
+}
+
+/** Engine-in. */
+function engine(scores: ReadonlyMap<string, Score>): string[][] {
+  const rows = ENGINE_SCENARIOS.flatMap(({ name }) =>
+    VARIATIONS.flatMap((variation) => {
+      const score = scores.get(`${name} @ ${variation}`);
+      if (score === undefined) return [];
+      return [
+        [
+          `${name}, ${percent(variation)}`,
+          count(score.prs),
+          withError(score, 'accused'),
+          percent(rateOf(score, 'failed')),
+          percent(rateOf(score, 'improved')),
+          percent(rateOf(score, 'unchangedGates'), 0),
+          rateOf(score, 'boots').toFixed(1),
+        ],
+      ];
+    }),
+  );
+  return [
+    ['engine, boots differ by', 'PRs', 'called worse', 'job failed', 'called improved', 'gates unchanged', 'boots'],
+    ...rows,
   ];
 }
 

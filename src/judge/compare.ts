@@ -91,7 +91,7 @@ export function onScale(metric: ResolvedMetric, amount: number): number {
 }
 
 /** The minimum effect, never below what the client itself can distort. */
-function smallestThatMatters(
+export function smallestThatMatters(
   metric: ResolvedMetric,
   override: number | undefined,
   baseline: readonly Sample[],

@@ -37,20 +37,36 @@ export function poolVariance(
   candidate: readonly number[],
   ledger: Spread,
 ): PooledVariance {
-  const base = spreadOf(baseline);
-  const cand = spreadOf(candidate);
+  return poolSpreads(
+    metric,
+    { baseline: spreadOf(baseline), candidate: spreadOf(candidate), ledger },
+    leastVariance(metric, [...baseline, ...candidate]),
+  );
+}
+
+/** The same from sums of squares, with the least that the variance can be. */
+export function poolSpreads(
+  metric: ResolvedMetric,
+  spreads: { readonly baseline: Spread; readonly candidate: Spread; readonly ledger: Spread },
+  least: number,
+): PooledVariance {
+  const { baseline: base, candidate: cand, ledger } = spreads;
   const ledgerDf = Math.min(ledger.df, LEDGER_MOST_DF);
   const ledgerSs = ledger.df > 0 ? (ledger.ss / ledger.df) * ledgerDf : 0;
   // Squares that add up to nothing say that values come in steps, not that boots are all alike.
   const priorDf = ledger.df >= LEDGER_ENOUGH_DF && ledger.ss > 0 ? 0 : PRIOR_DF;
   const df = priorDf + base.df + cand.df + ledgerDf;
   const pooled = (priorDf * metric.priorSd ** 2 + base.ss + cand.ss + ledgerSs) / df;
-  const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
-  const least = inSteps ? stepOf([...baseline, ...candidate], metric.resolution) ** 2 / OF_UNIFORM : 0;
   return {
     sd: Math.sqrt(Math.max(pooled, least)),
     df: { total: Math.min(df, MOST_DF), baseline: base.df, candidate: cand.df, ledger: ledgerDf, prior: priorDf },
   };
+}
+
+/** Of values that come in steps: that of a uniform error of one step. */
+export function leastVariance(metric: ResolvedMetric, values: readonly number[]): number {
+  const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
+  return inSteps ? stepOf(values, metric.resolution) ** 2 / OF_UNIFORM : 0;
 }
 
 /** Stored values have seven digits: closer ones are the same. */
