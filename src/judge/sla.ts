@@ -114,6 +114,8 @@ interface Value {
   readonly bound: Bound;
   readonly thin: boolean;
   readonly rounds: readonly number[];
+  /** Of this boot alone, as it was measured. */
+  readonly interval: readonly [number, number] | null;
   readonly note: string | null;
 }
 
@@ -125,11 +127,12 @@ function valueIn(id: string, { boot, measurement }: StageEvidence['candidate'][n
       bound: measured.bound,
       thin: measured.thin,
       rounds: measured.rounds.filter((round) => round !== null),
+      interval: measured.interval ?? null,
       note: measured.note,
     };
   }
   if (id === 'boot.duration' && boot.bootMs !== null)
-    return { value: boot.bootMs / 1_000, bound: 'exact', thin: false, rounds: [], note: null };
+    return { value: boot.bootMs / 1_000, bound: 'exact', thin: false, rounds: [], interval: null, note: null };
   return null;
 }
 
@@ -153,9 +156,13 @@ function centreOf(metric: ResolvedMetric, values: readonly number[]): number {
 
 const FEWEST_BOOTS = 3;
 
-/** 95 %: over boots from three on, else over the rounds of all boots; null where there is one value, or none is exact. */
+/**
+ * 95 %: of one boot as it was measured, where it was; over boots from three on; else over the rounds of all boots. null
+ * where there is one value, or none is exact.
+ */
 function intervalOver(metric: ResolvedMetric, values: readonly Value[]): readonly [number, number] | null {
   if (values.some((one) => one.bound !== 'exact')) return null;
+  if (values.length === 1 && values[0]!.interval !== null) return values[0]!.interval;
   const raw = values.length >= FEWEST_BOOTS ? values.map((one) => one.value) : values.flatMap((one) => one.rounds);
   const scaled = raw.map((value) => toScale(metric, value)).filter((value) => value !== null);
   if (scaled.length < 2 || scaled.length < raw.length) return null;
