@@ -89,8 +89,11 @@ async function playAll(list: readonly Job[]): Promise<void> {
 
 function answer(worker: Worker, job: Job): Promise<Score> {
   return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
     worker.once('error', reject);
+    worker.once('message', (score: Score) => {
+      worker.off('error', reject);
+      resolve(score);
+    });
     worker.postMessage(job);
   });
 }

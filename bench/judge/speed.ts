@@ -5,7 +5,7 @@ import { METRICS } from '../../src/metrics.ts';
 import { createBank } from './noise.ts';
 import { inputOf } from './play.ts';
 import { drawPullRequest } from './pull-request.ts';
-import { COLUMNS, SCENARIOS } from './scenarios.ts';
+import { SCENARIOS } from './scenarios.ts';
 
 const COMPARISONS = 40;
 const REPORTS = 100;
@@ -16,19 +16,19 @@ export function speedOf(): string {
   const drawn = drawPullRequest(scenario, createBank(1), 1, 0);
   const boots = [0, 1, 2].map(drawn.candidateBoot);
   const input = inputOf(scenario, drawn, boots);
+  const compared = judge(input).comparisons.map(({ metric }) => metric);
   const further = METRICS.filter(({ scale }) => scale !== 'info')
     .flatMap(({ id, statistics }) =>
       statistics.length === 0 ? [id] : statistics.map((statistic) => `${id}.${statistic}`),
     )
-    .filter((id) => !COLUMNS.some((column) => column.id === id))
+    .filter((id) => !compared.includes(id))
     .map((metric) => ({ metric, stage: 'benchmark' as const }));
   const { comparison } = input.policy;
-  const known = judge(input).comparisons.length;
   const wide = {
     ...input,
     policy: {
       ...input.policy,
-      comparison: { ...comparison, gates: [...comparison.gates, ...further.slice(0, COMPARISONS - known)] },
+      comparison: { ...comparison, gates: [...comparison.gates, ...further.slice(0, COMPARISONS - compared.length)] },
     },
   };
   // Metrics that the model does not draw are those that it draws, under another name.
@@ -40,8 +40,7 @@ export function speedOf(): string {
   }
   for (let report = 0; report < REPORTS; report++) judge(wide);
   const started = performance.now();
-  let compared = 0;
-  for (let report = 0; report < REPORTS; report++)
-    compared = judge(wide).comparisons.filter(({ p }) => p !== null).length;
-  return `${compared} comparisons in ${((performance.now() - started) / REPORTS).toFixed(1)} ms`;
+  let count = 0;
+  for (let report = 0; report < REPORTS; report++) count = judge(wide).comparisons.filter(({ p }) => p !== null).length;
+  return `${count} comparisons in ${((performance.now() - started) / REPORTS).toFixed(1)} ms`;
 }

@@ -4,6 +4,7 @@ import { formatChange } from '../metrics-format.ts';
 import { type Evidence, smallestDetectable } from './compare.ts';
 import { amount, asChange, changeIs, type Decision } from './decide.ts';
 import { detectableOf, where } from './headline.ts';
+import { MOST_DF } from './variance.ts';
 import type { Comparison } from './verdict.ts';
 
 /** Boots from which on a baseline without ledger is no longer thin, and those to aim at. */
@@ -39,7 +40,7 @@ export function thinBaseline(
 
 function withAim(evidence: Evidence, level: number): string {
   const test = evidence.test!;
-  const df = Math.min(40, test.pooled.df.total + AIM_BOOTS - evidence.baseline.length);
+  const df = Math.min(MOST_DF, test.pooled.df.total + AIM_BOOTS - evidence.baseline.length);
   const standardError = test.pooled.sd * Math.sqrt(1 / evidence.candidate.length + 1 / AIM_BOOTS);
   const change = asChange(evidence.metric, smallestDetectable(evidence.minimumEffect, standardError, df, level));
   return `with ${AIM_BOOTS} it would be about ${formatChange(change, changeIs(evidence.metric), evidence.metric.unit)}`;

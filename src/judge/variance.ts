@@ -21,12 +21,13 @@ const PRIOR_DF = 4;
 /** From this many ledger degrees of freedom on, the prior is dropped and a history counts as known. */
 export const LEDGER_ENOUGH_DF = 12;
 const LEDGER_MOST_DF = 30;
-const MOST_DF = 40;
+/** Boots and rounds are not quite normal: beyond this a variance is not known better, however many have been seen. */
+export const MOST_DF = 24;
 /** A value read in steps of q has at least the variance of a uniform error of ±q/2. */
 const OF_UNIFORM = 12;
 
 /**
- * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 40.
+ * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 24.
  * Seconds and counts come in steps q (a window, a request): their s² is at least q²/12. Shares do too, but in steps of
  * one request in all, far below what boots differ by.
  * @param baseline @param candidate summaries of boots, on the scale of comparison, without censored ones
