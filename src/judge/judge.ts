@@ -19,6 +19,7 @@ import { CLOSED_LOOP_TOO, COMPARED } from './selection.ts';
 import { judgeSla } from './sla.ts';
 import { candidateBoots, type StageEvidence, standStage } from './standing.ts';
 import { worstRounds } from './taint.ts';
+import { tradeOff } from './trade-off.ts';
 import { LEDGER_ENOUGH_DF } from './variance.ts';
 import type { Finding, Outcome, Verdict } from './verdict.ts';
 
@@ -65,7 +66,7 @@ export function judge(input: JudgeInput): Verdict {
     comparisons,
     decisions,
     lostGates,
-    others: [...failures, ...shed.findings, ...policyFindings(input)],
+    others: [...failures, ...shed.findings, ...tradeOff(comparisons, policy.price), ...policyFindings(input)],
   });
   const outcome = outcomeOf(findings);
   const line = loadLine(

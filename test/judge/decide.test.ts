@@ -479,6 +479,32 @@ test('latency that improves because answers got shorter is not an improvement', 
   );
 });
 
+// ---- a trade -----------------------------------------------------------------------------------------------------
+
+test('latency bought with throughput is one sentence with both sides, and with the cost where a price is given', () => {
+  const trade = (id: string, stage: string): number =>
+    stage === 'linear' && id === 'throughput.tokens' ? 1.4 : id.startsWith('e2e') ? 1.18 : 1;
+  const input = world({ seed: 'trade', boots: 2, factor: trade });
+  const notes = (price?: JudgeInput['policy']['price']): string[] =>
+    judge({ ...input, policy: policy({ price }) })
+      .findings.filter((one) => one.message.startsWith('A trade'))
+      .map((one) => one.message);
+  assert.match(
+    notes()[0]!,
+    /^A trade: E2E p\d\d in benchmark \+1\d\.\d %, Output throughput in linear \+\d\d\.\d %\.$/,
+  );
+  assert.match(
+    notes({ gpuHour: 3.6, gpus: 1, currency: 'USD' })[0]!,
+    /, cost of a million tokens −2[789]\.\d % \(0\.11\d* → 0\.07\d* USD\)\.$/,
+  );
+  assert.deepEqual(
+    judge(world({ seed: 'no trade', boots: 2, factor: (id) => (id.startsWith('e2e') ? 1.18 : 1) })).findings.filter(
+      (one) => one.message.startsWith('A trade'),
+    ),
+    [],
+  );
+});
+
 // ---- outlying rounds ---------------------------------------------------------------------------------------------
 
 const bump = (metrics: Metrics, round: number, factor: number): Metrics =>
