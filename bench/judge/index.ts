@@ -1,6 +1,6 @@
 // `npm run bench:judge`: thousands of pull requests through the product's judge, and how often it is right. Flags:
 // --level numbers|engine (default both), --scenario TEXT (part of a name), --prs N, --seed N, --workers N;
-// --write puts the tables into docs/judging.md; --report makes them from the last results alone, without playing.
+// --resume goes on where a run was broken off; --write puts the tables into docs/judging.md; --report makes them from the last results alone, without playing.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     prs: { type: 'string' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: String(availableParallelism()) },
+    resume: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
   },
@@ -30,7 +31,15 @@ const { values } = parseArgs({
 const results = fileURLToPath(new URL('../results/judge.jsonl', import.meta.url));
 
 /** A promise of 1 % needs many; power does not. */
-const PRS = { identical: 10_000, hostile: 10_000, drift: 2_000, change: 1_000, lone: 2_000, shed: 2_000 } as const;
+const PRS = {
+  identical: 10_000,
+  variant: 2_000,
+  hostile: 10_000,
+  drift: 1_000,
+  change: 500,
+  lone: 2_000,
+  shed: 2_000,
+} as const;
 const ENGINE_PRS = { identical: 2_000, slower: 300, shed: 300, faster: 300 } as const;
 /** So many pull requests are played by a worker before it says how they went. */
 const CHUNK = 250;
@@ -67,16 +76,17 @@ function jobs(): Job[] {
 /** Each answer is kept as it comes, so that a run that was broken off is not lost. */
 async function playAll(list: readonly Job[]): Promise<void> {
   mkdirSync(dirname(results), { recursive: true });
-  rmSync(results, { force: true });
+  if (!values.resume) rmSync(results, { force: true });
+  const kept = new Set(keptResults().map(({ job }) => JSON.stringify(job)));
   const started = performance.now();
   let prs = 0;
-  const next = list.values();
+  const next = list.filter((job) => !kept.has(JSON.stringify(job))).values();
   await Promise.all(
     Array.from({ length: Math.max(1, Number(values.workers)) }, async () => {
       const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { seed: Number(values.seed) } });
       for (const job of next) {
         const score = await answer(worker, job);
-        appendFileSync(results, `${JSON.stringify({ name: nameOf(job), score })}\n`);
+        appendFileSync(results, `${JSON.stringify({ job, score })}\n`);
         prs += score.prs;
         if (process.stderr.isTTY) process.stderr.write(`\r${nameOf(job).padEnd(70).slice(0, 70)} ${job.to}`);
       }
@@ -101,12 +111,18 @@ function answer(worker: Worker, job: Job): Promise<Score> {
 /** By scenario: `identical, 1 %`; engine-in with the variation behind it: `identical @ 0.01`. */
 function readResults(): Map<string, Score> {
   const scores = new Map<string, Score>();
-  if (!existsSync(results)) return scores;
-  for (const line of readFileSync(results, 'utf8').trim().split('\n')) {
-    const { name, score } = JSON.parse(line) as { name: string; score: Score };
-    scores.set(name, addScores(scores.get(name) ?? EMPTY, score));
-  }
+  for (const { job, score } of keptResults())
+    scores.set(nameOf(job), addScores(scores.get(nameOf(job)) ?? EMPTY, score));
   return scores;
+}
+
+function keptResults(): { readonly job: Job; readonly score: Score }[] {
+  return existsSync(results)
+    ? readFileSync(results, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { job: Job; score: Score })
+    : [];
 }
 
 function nameOf(job: Job): string {

@@ -54,7 +54,7 @@ export interface Change {
 
 export interface Scenario {
   readonly name: string;
-  readonly group: 'identical' | 'hostile' | 'change' | 'lone' | 'shed' | 'drift';
+  readonly group: 'identical' | 'variant' | 'hostile' | 'change' | 'lone' | 'shed' | 'drift';
   readonly tau: number;
   readonly boots?: BootShape;
   readonly rounds: number;
@@ -101,15 +101,15 @@ export const SCENARIOS: readonly Scenario[] = [
     scenario(`identical, ${percent(tau)}`, 'identical', { tau }),
     scenario(`identical, ${percent(tau)}, one boot`, 'identical', { tau, maxBoots: 1 }),
   ]),
-  ...[1, 2, 3, 5, 20].map((current) => scenario(`identical, K = ${current}`, 'identical', { current })),
+  ...[1, 2, 3, 5, 20].map((current) => scenario(`identical, K = ${current}`, 'variant', { current })),
   ...[1, 2, 3, 5, 10, 20].map((current) =>
-    scenario(`identical, K = ${current}, no ledger`, 'identical', { current, older: [] }),
+    scenario(`identical, K = ${current}, no ledger`, 'variant', { current, older: [] }),
   ),
-  scenario('identical, 3 rounds', 'identical', { rounds: 3 }),
-  scenario('identical, five boots, K = 20', 'identical', { maxBoots: 5, current: 20 }),
-  ...[2, 4].map((maxBoots) => scenario(`identical, ${maxBoots} boots`, 'identical', { maxBoots })),
-  scenario('identical, outlier +30 % in a candidate round', 'identical', { candidateOutlier: 1.3 }),
-  scenario('identical, outlier +30 % in a baseline round', 'identical', { baselineOutlier: 1.3 }),
+  scenario('identical, 3 rounds', 'variant', { rounds: 3 }),
+  scenario('identical, five boots, K = 20', 'variant', { maxBoots: 5, current: 20 }),
+  ...[2, 4].map((maxBoots) => scenario(`identical, ${maxBoots} boots`, 'variant', { maxBoots })),
+  scenario('identical, outlier +30 % in a candidate round', 'variant', { candidateOutlier: 1.3 }),
+  scenario('identical, outlier +30 % in a baseline round', 'variant', { baselineOutlier: 1.3 }),
 
   scenario('t₃ boots', 'hostile', { tau: 0.015, boots: 't3', current: 8 }),
   scenario('5 % of boots 6 % slower', 'hostile', { tau: 0.015, boots: 'slow-some', current: 8 }),

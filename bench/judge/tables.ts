@@ -19,10 +19,10 @@ export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonl
   const of = (...groups: Scenario['group'][]) => played.filter(({ scenario }) => groups.includes(scenario.group));
   return [
     `Seed ${seed}.`,
-    section('Nothing changed', alarms(of('identical', 'hostile', 'drift'))),
+    section('Nothing changed', alarms(of('identical', 'variant', 'hostile', 'drift'))),
     section('Something changed', detection(of('change', 'lone'))),
     section('Less was served', shed(of('shed'))),
-    section('Beside other rules, on the same numbers', peers(of('identical', 'hostile', 'change'))),
+    section('Beside other rules, on the same numbers', peers(of('identical', 'variant', 'hostile', 'change'))),
     section('Whole runs of the simulated engine', engine(scores)),
   ]
     .filter((text) => text !== '')
