@@ -16,6 +16,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   action: 'src/action.ts',
   post: 'src/post.ts',
   worker: 'src/load/worker.ts',
+  'doctor-server': 'src/doctor/server.ts',
 };
 
 const target = values.check ? mkdtempSync(join(tmpdir(), 'plimsoll-dist-')) : (values.out ?? join(root, 'dist'));

@@ -28,7 +28,8 @@ interface Schema {
 /** Meanings that the schema leaves unsaid, by path. */
 const MEANINGS: Readonly<Record<string, string>> = {
   'workload.prompts': 'Where the prompts come from; the fields below depend on `kind`.',
-  'workload.prompts.kind': 'synthetic: written from the seed. jsonl: lines of a file.',
+  'workload.prompts.kind':
+    'synthetic: written from the seed. jsonl: lines of a file. sharegpt: conversations of a file.',
   'workload.temperature':
     'A number from 0 to 2; `{uniform: [0, 1]}` draws one per request; `{gradient: [0.1, 1]}` rises over each phase.',
   'slo.ttft': 'Longest time to the first token, from the planned time.',
@@ -71,7 +72,10 @@ const SECTIONS = [
 ];
 
 const parts = Object.fromEntries(
-  SECTIONS.map((section) => [`config:${section}`, table(rowsBelow(at(section), section, section))]),
+  SECTIONS.map((section) => [
+    `config:${section}`,
+    table(rowsBelow(at(section), section, section, at(section).required ?? [])),
+  ]),
 );
 const single = Object.entries(root.properties ?? {}).filter(
   ([name]) => name !== '$schema' && !SECTIONS.some((section) => section === name || section.startsWith(`${name}.`)),
@@ -99,36 +103,30 @@ function at(path: string): Schema {
 }
 
 /** @param section the part of the path that the table's heading says already */
-function rowsBelow(schema: Schema, path: string, section: string): Row[] {
+function rowsBelow(schema: Schema, path: string, section: string, required: readonly string[]): Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
-    rowsOf(
-      `${path}.${name}`,
-      `${path}.${name}`.slice(section.length + 1),
-      field,
-      schema.required?.includes(name) ?? false,
-    ),
+    rowsOf(`${path}.${name}`, `${path}.${name}`.slice(section.length + 1), field, required.includes(name)),
   );
 }
 
 function rowsOf(path: string, shown: string, schema: Schema, required: boolean): Row[] {
   const section = path.slice(0, path.length - shown.length - 1);
   // A group of fields is shown by its fields; what it is for stands in the text around the table.
-  if (schema.properties) return rowsBelow(schema, path, section);
+  // Fields that a group needs are not needed where the group itself is not.
+  if (schema.properties) {
+    const isWritten = required || schema.default !== undefined;
+    return rowsBelow(schema, path, section, isWritten ? (schema.required ?? []) : []);
+  }
   const own: Row = [`\`${shown}\``, cell(typeOf(schema)), presetOf(schema, required), cell(meaningOf(path, schema))];
   if (!schema.oneOf) return [own];
   const kinds = schema.oneOf.flatMap((variant) => {
     const kind = variant.properties?.kind?.const ?? '';
     return Object.entries(variant.properties ?? {})
       .filter(([name]) => name !== 'kind')
-      .map(([name, field]): Row => {
-        const [, type, preset, meaning] = rowsOf(
-          `${path}.${name}`,
-          `${shown}.${name}`,
-          field,
-          variant.required?.includes(name) ?? false,
-        )[0]!;
-        return [`\`${shown}.${name}\``, type, preset, `kind ${kind}: ${meaning}`];
-      });
+      .flatMap(([name, field]) =>
+        rowsOf(`${path}.${name}`, `${shown}.${name}`, field, variant.required?.includes(name) ?? false),
+      )
+      .map(([name, type, preset, meaning]): Row => [name, type, preset, `kind ${kind}: ${meaning}`]);
   });
   const choices = schema.oneOf.map((variant) => `\`${variant.properties?.kind?.const}\``).join(', ');
   return [
@@ -169,6 +167,7 @@ function typeOf(schema: Schema): string {
   const forms = (schema.anyOf ?? []).map((form) => Object.keys(form.properties ?? {})[0] ?? form.type);
   if (forms.includes('lognormal')) return '[length](#lengths)';
   if (forms.includes('between')) return '[think time](#units)';
+  if (forms.includes('gamma')) return '[arrivals](#arrivals)';
   if (forms.includes('gradient')) return 'number or distribution';
   if (schema.oneOf) return 'section';
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' or ');

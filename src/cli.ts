@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { baselineCommand } from './commands/baseline.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { judgeCommand, reportCommand } from './commands/judge.ts';
 import { powerCommand } from './commands/power.ts';
 import { runCommand } from './commands/run.ts';
@@ -45,6 +46,7 @@ for (const command of [
   powerCommand,
   validateCommand,
   initCommand,
+  doctorCommand,
   simCommand,
   demoCommand,
 ]) {

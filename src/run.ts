@@ -1,7 +1,7 @@
 // The story of a run, on one page: configuration in, deployment booted and loaded, records judged against the
 // stored baseline, booted again while the judge asks for it, files written, verdict out.
 
-import { historyOf, storedFile } from './baseline/lookup.ts';
+import { historyOf, pinnedUnits, storedFile } from './baseline/lookup.ts';
 import type { BaselineLookup } from './baseline/schema.ts';
 import { type BaselineSource, findBaseline, formatBaseline } from './baseline/store.ts';
 import type { Config } from './config/schema.ts';
@@ -17,7 +17,7 @@ import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance, ReportInput } from './report/input.ts';
 import { measureBoot, spoiltByClient } from './runner/boot.ts';
 import { checkRunFolder, folderLock, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
-import { planStages } from './runner/plans.ts';
+import { planStages, refuseUnbearable } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
 import { beginRecord, withBoot, withoutBoot } from './runner/record.ts';
@@ -70,7 +70,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
 
   const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
   const lookup = findBaseline(options.baselines, config.deployment.name, environment);
-  const { plans, waiting } = planStages(config, lookup);
+  const { plans, waiting } = planStages(config, lookup, options.cwd);
+  await refuseUnbearable(plans, config.deployment.url);
   for (const stage of waiting)
     progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
   let record = beginRecord(options, environment, plans);
@@ -107,6 +108,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
       boot: index,
       workloadDir: options.cwd,
       historyOf: (stage) => historyOf(lookup, stage, record.workloads[stage]?.key),
+      unitsOf: (stage) =>
+        record.workloads[stage]?.unitsPerToken ?? pinnedUnits(historyOf(lookup, stage, record.workloads[stage]?.key)),
+      onCalibrated(stage, unitsPerToken) {
+        const workload = record.workloads[stage];
+        if (workload)
+          record = { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
+      },
       onStage: (partial) => save({ ...record, boots: [...record.boots, partial] }),
     });
     // The first boot that is not ready is the user's error; a later one is also news about the deployment.

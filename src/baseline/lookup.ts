@@ -10,6 +10,10 @@ export const storedFile = (lookup: BaselineLookup): BaselineFile | null =>
 export const historyOf = (lookup: BaselineLookup, stage: StageName, key: string | undefined): History | null =>
   storedFile(lookup)?.stages[stage]?.find((history) => history.key === key) ?? null;
 
+/** Units of text that calibrated prompts take for a token, by language; null until a run measured them. */
+export const pinnedUnits = (history: History | null): Readonly<Record<string, number>> | null =>
+  history?.segments.at(-1)?.pinned.unitsPerToken ?? null;
+
 /** The knee that shares of a load refer to: null until a linear stage found one. */
 export const pinnedKnee = (file: BaselineFile | null): number | null =>
   file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;

@@ -39,8 +39,13 @@ export const segmentSchema = z.looseObject({
   commit: z.string().nullable(),
   /** Why the level began: "first baseline", "accepted: …". */
   reason: z.string(),
-  /** What this segment pinned for good, so that both sides run the same load: the knee that shares refer to. */
-  pinned: z.looseObject({ kneeRate: finite.positive().nullable() }),
+  /** What this segment pinned for good, so that both sides run the same load. */
+  pinned: z.looseObject({
+    /** The knee that shares refer to. */
+    kneeRate: finite.positive().nullable(),
+    /** Calibrated prompts: units of text sent for one token, by language. */
+    unitsPerToken: z.record(z.string(), finite.positive()).optional(),
+  }),
   /** Oldest first; only the newest segment gives the baseline's mean. */
   boots: z.array(storedBootSchema),
   /** One merged histogram per metric, for charts only. */

@@ -1,6 +1,7 @@
 // What a run does to a stored history, as pure functions: boots are added to the segment that is current, old ones
 // leave their variance in the ledger, an accepted change begins a new segment. docs/judging.md says why.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { compareFacts } from '../record/keys.ts';
@@ -125,10 +126,12 @@ function addBoot(
   for (const measured of boot.stages) {
     const { stage } = measured;
     const workload = record.workloads[stage];
+    const segment = currentSegment(draft, record, stage, options);
     const problem =
       whyNot(measured, workload !== undefined) ??
       (knows(draft, stage, id) ? 'this boot was added before' : null) ??
-      otherSource(currentSegment(draft, record, stage, options), measured);
+      otherSource(segment, measured) ??
+      otherText(segment, workload);
     if (problem !== null || !workload) {
       refused.push(`${id} ${stage}: ${problem}`);
       continue;
@@ -163,6 +166,13 @@ function otherSource(segment: Segment | undefined, measured: Measured): string |
   return `its tokens were counted by ${here}, those of the stored boots by ${there}: begin a new segment (--new-segment)`;
 }
 
+/** Calibrated by another tokenizer: prompts of the same lengths in tokens are not the same text. */
+function otherText(segment: Segment | undefined, workload: RunRecord['workloads'][StageName]): string | null {
+  const [there, here] = [segment?.pinned.unitsPerToken, workload?.unitsPerToken];
+  if (!there || !here || isDeepStrictEqual(there, here)) return null;
+  return 'its prompts were calibrated to another tokenizer than those of the stored boots: begin a new segment (--new-segment)';
+}
+
 /** The segment that a boot of this run joins; undefined = one that is still to be made. */
 function currentSegment(
   file: BaselineFile,
@@ -189,7 +199,7 @@ function addStage(
   boot: BootRecord,
   measured: Measured,
   id: string,
-  workload: { readonly key: string; readonly facts: Facts },
+  workload: NonNullable<RunRecord['workloads'][StageName]>,
   options: AddOptions,
 ): void {
   const pinned = pinnedKnee(draft);
@@ -210,7 +220,7 @@ function addStage(
       since: boot.startedAt,
       commit: commitOf(record),
       reason: options.newSegment?.reason ?? first,
-      pinned: { kneeRate: null },
+      pinned: { kneeRate: null, ...(workload.unitsPerToken && { unitsPerToken: workload.unitsPerToken }) },
       boots: [],
       histograms: {},
       curve: null,

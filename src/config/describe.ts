@@ -21,9 +21,9 @@ export type Percentile = (typeof PERCENTILES)[number];
 export interface PhaseDescription {
   readonly name: string;
   readonly durationMs: number;
-  /** "8/s", "60% of the knee", "32 users". */
+  /** "8/s", "60% of the knee", "32 users", "trace.jsonl, 2 times as fast". */
   readonly load: string;
-  /** Expected; null where it depends on the answers (users) or on the baseline (share of the knee). */
+  /** Expected; null where it depends on the answers (users), on the baseline (share of the knee) or on a trace. */
   readonly requests: number | null;
 }
 export interface StageDescription {
@@ -136,7 +136,10 @@ const sum = (counts: readonly (number | null)[]): number | null =>
 /** The phases as stages/ plans them. */
 function benchmarkPhases(config: BenchmarkConfig): PhaseDescription[] {
   const rampInMs = config.rampIn ?? Math.max(2_000, config.duration / 10);
-  const load = config.rate ?? config.users ?? 0;
+  const { replay } = config;
+  const load = replay
+    ? `${replay.file}${replay.speedup === 1 ? '' : `, ${replay.speedup} times as fast`}`
+    : (config.rate ?? config.users ?? 0);
   const rounds = Array.from({ length: config.rounds }, (_, index) =>
     phase(`round-${index + 1}`, config.duration / config.rounds, load),
   );
@@ -227,7 +230,7 @@ function stageLines({ stage, phases, durationMs, requests, sample, bears }: Stag
       : `percentiles: ${bears.length === 0 ? 'none' : bears.join(', ')} (${sample} requests in ${behind})`;
   return [
     '',
-    `${stage}: ${formatDurationMs(Math.round(durationMs))}, ${requests === null ? 'requests depend on the answers or the baseline' : `about ${requests} requests`}`,
+    `${stage}: ${formatDurationMs(Math.round(durationMs))}, ${requests === null ? 'requests depend on the answers, the baseline or the trace' : `about ${requests} requests`}`,
     ...groups(phases).map(
       ({ name, load, durationMs: each, requests: expected }) =>
         `  ${name.padEnd(18)} ${formatDurationMs(Math.round(each)).padEnd(8)} ${load}${expected === null ? '' : `, ${Math.round(expected)} requests`}`,

@@ -19,6 +19,8 @@ export interface EngineFacts {
    * know a field may refuse the request, so none is sent on the off chance.
    */
   readonly fixedLength: { readonly ignoreEos: boolean; readonly minTokens: boolean };
+  /** POST that takes text in this field and counts its tokens; null = the engine has none that is known. */
+  readonly tokenize: { readonly path: string; readonly field: 'prompt' | 'inputs' | 'content' } | null;
   /** Names by age, newest first: the first that is present is read. `kvCache` is a share, 0 to 1, in all of them. */
   readonly metricNames: {
     readonly running: readonly string[];
@@ -44,6 +46,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/version',
     versionFields: ['version'],
     fixedLength: { ignoreEos: true, minTokens: true },
+    tokenize: { path: '/tokenize', field: 'prompt' },
     metricNames: VLLM_NAMES,
   },
   sglang: {
@@ -53,6 +56,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/get_server_info',
     versionFields: ['version'],
     fixedLength: { ignoreEos: true, minTokens: true },
+    tokenize: { path: '/tokenize', field: 'prompt' },
     metricNames: {
       running: ['sglang:num_running_reqs'],
       waiting: ['sglang:num_queue_reqs'],
@@ -67,6 +71,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/info',
     versionFields: ['version'],
     fixedLength: { ignoreEos: false, minTokens: false },
+    tokenize: { path: '/tokenize', field: 'inputs' },
     metricNames: { running: ['tgi_batch_current_size'], waiting: ['tgi_queue_size'], kvCache: [], preemptions: [] },
   },
   trtllm: {
@@ -76,6 +81,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/version',
     versionFields: ['version'],
     fixedLength: { ignoreEos: true, minTokens: true },
+    tokenize: null,
     metricNames: {
       running: ['trtllm_num_requests_running'],
       waiting: ['trtllm_num_requests_waiting'],
@@ -90,6 +96,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/props',
     versionFields: ['build_info'],
     fixedLength: { ignoreEos: true, minTokens: false },
+    tokenize: { path: '/tokenize', field: 'content' },
     metricNames: {
       running: ['llamacpp:requests_processing'],
       waiting: ['llamacpp:requests_deferred'],
@@ -104,6 +111,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/api/version',
     versionFields: ['version'],
     fixedLength: { ignoreEos: false, minTokens: false },
+    tokenize: null,
     metricNames: NO_NAMES,
   },
   sim: {
@@ -113,6 +121,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: '/version',
     versionFields: ['version'],
     fixedLength: { ignoreEos: true, minTokens: true },
+    tokenize: null,
     metricNames: VLLM_NAMES,
   },
   openai: {
@@ -122,6 +131,7 @@ export const ENGINES_TABLE: Readonly<Record<Engine, EngineFacts>> = {
     versionPath: null,
     versionFields: [],
     fixedLength: { ignoreEos: false, minTokens: false },
+    tokenize: null,
     metricNames: NO_NAMES,
   },
 };

@@ -75,6 +75,7 @@ export function parseConfig(text: string, options: ReadOptions & { readonly file
     ...shape.problems.filter(({ path }) => !unfilled.has(pathText(path))), // an empty place is not wrong as well
     ...policy.problems,
     ...unavailable(filled),
+    ...besideReplay(filled),
   ];
   if (shape.data === undefined || problems.length > 0) {
     const onlyEnv =
@@ -111,6 +112,21 @@ function readPolicy(filled: Readonly<Record<string, unknown>>, yaml: YamlFile) {
     : { value: defaultGates(configured), problems: [] };
   const effects = checkMinimumEffects(at(filled, ['comparison', 'minimumEffects']), configured);
   return { sla: sla.value, gates: gates.value, problems: [...sla.problems, ...gates.problems, ...effects] };
+}
+
+/** A trace says how long prompts and answers are, and which of them share text: nothing else may. */
+function besideReplay(filled: Readonly<Record<string, unknown>>): Problem[] {
+  if (at(filled, ['stages', 'benchmark', 'replay']) === undefined) return [];
+  const kind = at(filled, ['workload', 'prompts', 'kind']);
+  const sharedPrefix = at(filled, ['workload', 'prompts', 'sharedPrefix']);
+  return [
+    ...(kind === 'jsonl' || kind === 'sharegpt' ? [{ path: ['workload', 'prompts', 'kind'], value: kind }] : []),
+    ...(sharedPrefix === undefined ? [] : [{ path: ['workload', 'prompts', 'sharedPrefix'], value: 'sharedPrefix' }]),
+  ].map(({ path, value }) => ({
+    path,
+    message: `"${value}" cannot stand beside stages.benchmark.replay, whose trace says how long prompts are and what they share; take it out`,
+    atKey: false,
+  }));
 }
 
 function describe(problems: readonly Problem[], yaml: YamlFile, file: string): string[] {

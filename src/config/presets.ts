@@ -39,8 +39,9 @@ export function applyPreset(preset: unknown, stages: unknown): unknown {
       continue;
     }
     const { rate, ...rest } = base[stage] ?? {};
-    // Users instead of a rate: the two exclude each other, and the written one is meant.
-    merged[stage] = { ...rest, ...(rate !== undefined && fields.users === undefined && { rate }), ...fields };
+    // Users or a trace instead of a rate: they exclude each other, and the written one is meant.
+    const isRate = fields.users === undefined && fields.replay === undefined;
+    merged[stage] = { ...rest, ...(rate !== undefined && isRate && { rate }), ...fields };
   }
   return merged;
 }

@@ -44,6 +44,20 @@ export const slaRuleSchema = z.strictObject({
   tolerance: conditionText.optional().describe('Must hold, or the job fails.'),
 });
 
+/** The load generator and the limits of its own health, with their defaults. */
+export const clientSchema = z.strictObject({
+  workers: positiveInteger.max(64).default(1).describe('Threads that send.'),
+  maxInFlight: positiveInteger
+    .default(10_000)
+    .describe('Protects this machine; a request that finds the cap reached is dropped and counted.'),
+  dispatchDelayP99: durationMs
+    .prefault('5ms')
+    .describe('Past it the client was the bottleneck and the phase is invalid.'),
+  dispatchDelayShareOfTtft: z.number().positive().default(0.05),
+  achievedShare: z.number().gt(0).lte(1).default(0.99),
+  eventLoopDelayP99: durationMs.prefault('10ms'),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   deployment: deploymentSchema,
@@ -100,21 +114,7 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('For the cost of a request and of a million tokens.'),
-  client: z
-    .strictObject({
-      workers: positiveInteger.max(64).default(1).describe('Threads that send.'),
-      maxInFlight: positiveInteger
-        .default(10_000)
-        .describe('Protects this machine; a request that finds the cap reached is dropped and counted.'),
-      dispatchDelayP99: durationMs
-        .prefault('5ms')
-        .describe('Past it the client was the bottleneck and the phase is invalid.'),
-      dispatchDelayShareOfTtft: z.number().positive().default(0.05),
-      achievedShare: z.number().gt(0).lte(1).default(0.99),
-      eventLoopDelayP99: durationMs.prefault('10ms'),
-    })
-    .prefault({})
-    .describe('The load generator and the limits of its own health.'),
+  client: clientSchema.prefault({}).describe('The load generator and the limits of its own health.'),
   monitor: z
     .strictObject({ interval: positiveDurationMs.prefault('1s'), nvidiaSmi: z.boolean().default(true) })
     .prefault({})

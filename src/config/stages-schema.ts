@@ -28,10 +28,34 @@ const think = z.union(
 /** Pause of a closed-loop user between an answer and its next request. */
 export type ThinkTime = z.output<typeof think>;
 
-const arrivals = z.enum(['poisson', 'constant']).default('poisson').describe('How arrivals spread around the rate.');
+const arrivals = z
+  .union(
+    [
+      z.enum(['poisson', 'constant']),
+      z.strictObject({ gamma: z.strictObject({ burstiness: z.number().min(0.01).max(1_000) }) }),
+    ],
+    {
+      error: ({ input }) =>
+        `${show(input)} is not an arrival process; write poisson, constant or {gamma: {burstiness: 0.5}} with a number from 0.01 (bursts) to 1000 (even)`,
+    },
+  )
+  .default('poisson')
+  .describe('How arrivals spread around the rate.');
+/** A renewal process, given its count. Burstiness is the shape of the gamma gaps: 1 = Poisson, larger = more even. */
+export type ArrivalProcess = z.output<typeof arrivals>;
 const drain = durationMs
   .prefault('60s')
   .describe('How long requests in flight at the end may still take; then they are cut.');
+
+const replay = z.strictObject({
+  file: z
+    .string()
+    .describe(
+      'A trace of Mooncake (JSONL), Azure or BurstGPT (CSV): times, lengths of prompts and answers; relative to the configuration.',
+    ),
+  speedup: z.number().positive().default(1).describe('2 sends the trace in half its time.'),
+});
+export type Replay = z.output<typeof replay>;
 
 export const benchmarkSchema = z
   .strictObject({
@@ -41,6 +65,7 @@ export const benchmarkSchema = z
     users: positiveInteger
       .optional()
       .describe('Closed loop: so many users who wait for their answer, think, and ask again.'),
+    replay: replay.optional().describe('Open loop: the requests of a trace, at their times.'),
     think: think.prefault('0s').describe('Pause of a user between an answer and the next request.'),
     arrivals,
     rounds: positiveInteger
@@ -54,14 +79,23 @@ export const benchmarkSchema = z
     drain,
   })
   .superRefine((stage, context) => {
-    if (stage.rate === undefined && stage.users === undefined) {
-      context.addIssue('needs a load; write "rate" (open loop, such as "8/s") or "users" (closed loop)');
+    if (stage.rate === undefined && stage.users === undefined && stage.replay === undefined) {
+      context.addIssue(
+        'needs a load; write "rate" (open loop, such as "8/s"), "users" (closed loop) or "replay" (a trace)',
+      );
     }
     if (stage.rate !== undefined && stage.users !== undefined) {
       context.addIssue({
         code: 'custom',
         path: ['users'],
         message: 'cannot stand beside "rate": arrivals are open loop, users closed loop; keep one',
+      });
+    }
+    if (stage.replay !== undefined && (stage.rate !== undefined || stage.users !== undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['replay'],
+        message: `cannot stand beside "${stage.rate === undefined ? 'users' : 'rate'}": a trace has its own times; keep one`,
       });
     }
     if (stage.users === undefined && !('constantMs' in stage.think && stage.think.constantMs === 0)) {

@@ -68,6 +68,23 @@ const syntheticPrompts = z.strictObject({
   kind: z.literal('synthetic'),
   languages: z.array(z.enum(LANGUAGES)).min(1).default(['en']).describe('Drawn with equal chance.'),
   tokens: lengthSchema.default({ uniform: [64, 512] }).describe('Length of a prompt in tokens, approximately.'),
+  calibrate: z
+    .boolean()
+    .default(false)
+    .describe('Lengths are tokens of the engine: the text for one is measured once, and pinned with the baseline.'),
+  sharedPrefix: z
+    .strictObject({
+      groups: positiveInteger.describe('Requests take turns in so many groups, each with an opening text of its own.'),
+      tokens: positiveInteger.describe('Length of the opening text; `prompts.tokens` come on top.'),
+      turns: positiveInteger
+        .max(100)
+        .default(1)
+        .describe('So many requests of a group make a conversation: each repeats the text of those before it.'),
+    })
+    .optional()
+    .describe(
+      'Text that prompts have in common, so that a prefix cache can help: `{groups: 8, tokens: 512, turns: 3}`. Default: none.',
+    ),
 });
 const jsonlPrompts = z.strictObject({
   kind: z.literal('jsonl'),
@@ -75,6 +92,14 @@ const jsonlPrompts = z.strictObject({
     .string()
     .describe(
       'Lines of {"prompt": …} or {"messages": […]}, optionally with "max_tokens"; relative to the configuration.',
+    ),
+});
+const shareGptPrompts = z.strictObject({
+  kind: z.literal('sharegpt'),
+  file: z
+    .string()
+    .describe(
+      'A list of {"conversations": [{"from", "value"}]}: the first question, with the length of its answer; relative to the configuration.',
     ),
 });
 
@@ -86,8 +111,10 @@ const OWNED_FIELDS: Readonly<Record<string, string>> = {
   model: 'workload.model',
   messages: 'workload.prompts',
   prompt: 'workload.prompts',
+  input: 'workload.prompts',
   max_tokens: 'workload.output',
   max_completion_tokens: 'workload.output',
+  max_output_tokens: 'workload.output',
   min_tokens: 'workload.output',
   ignore_eos: 'workload.output.ignoreEos',
   temperature: 'workload.temperature',
@@ -97,11 +124,16 @@ const OWNED_FIELDS: Readonly<Record<string, string>> = {
 
 export const workloadSchema = z
   .strictObject({
-    api: z.enum(['chat', 'completions']).default('chat').describe('/v1/chat/completions or /v1/completions.'),
+    api: z
+      .enum(['chat', 'completions', 'responses'])
+      .default('chat')
+      .describe('/v1/chat/completions, /v1/completions or /v1/responses.'),
     stream: z.boolean().default(true).describe('Without streaming there is no TTFT, TPOT or ICL.'),
     model: z.string().min(1).describe('The name the server knows the model by.'),
     seed: wholeNumber.default(1).describe('Same seed, same requests at the same times.'),
-    prompts: z.discriminatedUnion('kind', [syntheticPrompts, jsonlPrompts]).prefault({ kind: 'synthetic' }),
+    prompts: z
+      .discriminatedUnion('kind', [syntheticPrompts, jsonlPrompts, shareGptPrompts])
+      .prefault({ kind: 'synthetic' }),
     output: outputSchema.default({ uniform: [32, 256], ignoreEos: true }).describe('Length of an answer in tokens.'),
     temperature: z
       .union(

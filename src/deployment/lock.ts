@@ -2,7 +2,7 @@
 // A lock whose holder is dead is taken over; two that try so at once can't both succeed.
 
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -98,6 +98,17 @@ export async function acquireLocks(names: readonly string[], options: LockOption
     throw error;
   }
   return { names: locks.flatMap((lock) => lock.names), release, [Symbol.asyncDispose]: async () => release() };
+}
+
+/** Who holds which locks of this user now, in words: "GPU 0: process 41 (label) since …". */
+export function heldLocks(): readonly string[] {
+  const names = readdirSync(stateDir()).flatMap((file) => /^lock-(.*)\.json$/.exec(file)?.[1] ?? []);
+  return names.sort().flatMap((name) => {
+    const holder = readHolder(join(stateDir(), `lock-${name}.json`));
+    return holder === undefined || isAlive(holder.process) === 'dead'
+      ? []
+      : [`${describeLock(name)}: ${describeHolder(holder)}`];
+  });
 }
 
 const POLL_MS = 250;

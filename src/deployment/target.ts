@@ -21,12 +21,17 @@ export type Answer =
   | { readonly kind: 'answer'; readonly status: number; readonly text: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
+export interface AskOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly maxBytes?: number;
+}
+
 export interface TargetClient {
   /** `path` is relative to the target's URL, or a whole URL. Never rejects. */
-  get(
-    path: string,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly maxBytes?: number },
-  ): Promise<Answer>;
+  get(path: string, options: AskOptions): Promise<Answer>;
+  /** The same with a body, sent as JSON. */
+  post(path: string, body: object, options: AskOptions): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -46,25 +51,32 @@ export function targetOf(config: Pick<DeploymentConfig, 'url' | 'headers' | 'ca'
 
 export function openTarget(target: Target): TargetClient {
   const dispatcher = createDispatcher(target);
+  async function ask(path: string, body: object | null, options: AskOptions): Promise<Answer> {
+    const { timeoutMs, signal, maxBytes = 65_536 } = options;
+    const url = urlOn(target.url, path);
+    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+    try {
+      const response = await request(url, {
+        dispatcher,
+        // A metrics endpoint elsewhere must not get the deployment's credentials.
+        headers: {
+          ...(url.origin === new URL(target.url).origin && target.headers),
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+      });
+      return { kind: 'answer', status: response.statusCode, text: await readText(response.body, maxBytes) };
+    } catch (error) {
+      return {
+        kind: 'failed',
+        reason: deadline.aborted ? `no answer within ${(timeoutMs / 1_000).toFixed(1)} s` : describeFailure(error),
+      };
+    }
+  }
   return {
-    async get(path, { timeoutMs, signal, maxBytes = 65_536 }) {
-      const url = urlOn(target.url, path);
-      const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-      try {
-        const response = await request(url, {
-          dispatcher,
-          // A metrics endpoint elsewhere must not get the deployment's credentials.
-          headers: url.origin === new URL(target.url).origin ? target.headers : {},
-          signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-        });
-        return { kind: 'answer', status: response.statusCode, text: await readText(response.body, maxBytes) };
-      } catch (error) {
-        return {
-          kind: 'failed',
-          reason: deadline.aborted ? `no answer within ${(timeoutMs / 1_000).toFixed(1)} s` : describeFailure(error),
-        };
-      }
-    },
+    get: (path, options) => ask(path, null, options),
+    post: ask,
     close: () => dispatcher.destroy(),
   };
 }

@@ -9,7 +9,7 @@ import type { BaselineSource } from '../baseline/store.ts';
 import { combineConfigs, configFolder, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config, SlaRule } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
-import { fetchBase, layBasePrompts, requireHead } from './checkout.ts';
+import { type BasePrompts, fetchBase, layBasePrompts, requireHead } from './checkout.ts';
 import type { EventContext } from './event.ts';
 
 export interface PolicyOptions {
@@ -72,7 +72,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
   }
   const base = parseBase(text, configPath, where, env);
   const combined = combineConfigs(base, head);
-  const { config, changes } = withBasePrompts(combined.config, { repo, ref, folder: configFolder(configPath, cwd) });
+  const { config, changes } = withBaseFiles(combined.config, { repo, ref, folder: configFolder(configPath, cwd) });
   return {
     config: { ...config, sla: config.sla.map((rule) => ({ ...rule, line: lineIn(head, rule) })) },
     baselines,
@@ -87,23 +87,46 @@ function lineIn(head: Config, { line: _, ...rule }: SlaRule): number | null {
   return head.sla.find(({ line: _, ...own }) => isDeepStrictEqual(own, rule))?.line ?? null;
 }
 
-/** The file that the base's rules name, as it is at the base: what is sent is as much a rule as how much of it. */
-function withBasePrompts(
+interface BaseFiles {
+  readonly repo: string;
+  readonly ref: string;
+  readonly folder: string;
+}
+
+/** The files that the base's rules name, as they are at the base: what is sent is as much a rule as how much of it. */
+function withBaseFiles(
   config: Config,
-  { repo, ref, folder }: { readonly repo: string; readonly ref: string; readonly folder: string },
+  base: BaseFiles,
 ): { readonly config: Config; readonly changes: readonly string[] } {
-  const { prompts } = config.workload;
-  if (prompts.kind !== 'jsonl') return { config, changes: [] };
-  const named = isAbsolute(prompts.file) ? prompts.file : join(realpathSync(folder), prompts.file);
+  const { workload, stages } = config;
+  const { prompts } = workload;
+  const { benchmark } = stages;
+  const laidPrompts = prompts.kind === 'synthetic' ? null : baseFile(prompts.file, base);
+  const laidTrace = benchmark?.replay === undefined ? null : baseFile(benchmark.replay.file, base);
+  return {
+    config: {
+      ...config,
+      ...(laidPrompts && {
+        workload: { ...workload, prompts: { ...prompts, file: laidPrompts.file } as typeof prompts },
+      }),
+      ...(laidTrace && {
+        stages: { ...stages, benchmark: { ...benchmark!, replay: { ...benchmark!.replay!, file: laidTrace.file } } },
+      }),
+    },
+    changes: [
+      ...(laidPrompts?.changed ? [`workload.prompts.file: another content of ${laidPrompts.named}`] : []),
+      ...(laidTrace?.changed ? [`stages.benchmark.replay.file: another content of ${laidTrace.named}`] : []),
+    ],
+  };
+}
+
+function baseFile(file: string, { repo, ref, folder }: BaseFiles): (BasePrompts & { readonly named: string }) | null {
+  const named = isAbsolute(file) ? file : join(realpathSync(folder), file);
   const path = relative(realpathSync(repo), named).split(sep).join('/');
   // A file of the machine: no change of the repository reaches it.
-  if (path.startsWith('../')) return { config, changes: [] };
+  if (path.startsWith('../')) return null;
   const laid = layBasePrompts(repo, ref, path);
-  if (laid === null) return { config, changes: [] };
-  return {
-    config: { ...config, workload: { ...config.workload, prompts: { ...prompts, file: laid.file } } },
-    changes: laid.changed ? [`workload.prompts.file: another content of ${prompts.file}`] : [],
-  };
+  return laid && { ...laid, named: file };
 }
 
 /** A base whose rules are broken has no rules to judge by: that is invalid, not the pull request's wrong input. */

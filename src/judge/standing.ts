@@ -1,6 +1,7 @@
 // How far each stage got: measured at all, valid, comparable with a stored history. In: record and lookup. Out: one
 // StageEvidence per expected stage, with the boots on both sides that may be used. What is not usable never looks compared.
 
+import { pinnedUnits } from '../baseline/lookup.ts';
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
 import { formatValue } from '../metrics-format.ts';
@@ -164,6 +165,10 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
     const differences = compareFacts(newest.workload, workload?.facts ?? {});
     return no('incomparable', `the workload differs from the stored one in ${fields(differences)}`, differences);
   }
+  // Calibrated to another tokenizer, prompts of the same lengths in tokens are other text.
+  const units = pinnedUnits(history);
+  const otherText = units === null ? [] : compareFacts(units, workload?.unitsPerToken ?? {});
+  if (otherText.length > 0) return no('incomparable', 'its prompts were calibrated to another tokenizer', otherText);
   // Boots of the newest segment, without those of this very run.
   const stored = (history.segments.at(-1)?.boots ?? []).filter((boot) => !boot.id.startsWith(`${record.id}#`));
   if (stored.length === 0) return no('unbaselined', 'the newest segment of its history has no boot yet');

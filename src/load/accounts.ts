@@ -18,18 +18,19 @@ export interface ShardAccounts {
     /** null = the phase was too short to say. */
     readonly eventLoopDelayP99Ms: number | null;
     readonly cpuShare: number | null;
+    readonly retries: number;
+    readonly socketsPeak: number;
   }[];
   /** Tokens in each bucket of TOKEN_BUCKET_MS. */
   readonly tokens: Float64Array;
-  readonly retries: number;
 }
 
 export interface Accounts {
   dropped(phase: number): void;
   gap(phase: number, gapMs: number): void;
   ended(row: Timeline, times: TokenTimes): void;
-  /** Reads this thread's meters; call about every 100 ms with the load's time. */
-  tick(nowMs: number): void;
+  /** Reads this thread's meters; call about every 100 ms with the load's time and the connections that are open. */
+  tick(nowMs: number, sockets: number): void;
   close(): ShardAccounts;
 }
 
@@ -45,12 +46,13 @@ export function createAccounts(plan: LoadPlan): Accounts {
     eventLoopDelayP99Ms: null as number | null,
     cpuMs: 0,
     wallMs: 0,
+    retries: 0,
+    socketsPeak: 0,
   }));
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   let tokens = new Float64Array(1_024);
   let bucketsUsed = 0;
-  let retries = 0;
   let current = -1;
   let cpu = process.threadCpuUsage();
   let wallAt = performance.now();
@@ -66,13 +68,14 @@ export function createAccounts(plan: LoadPlan): Accounts {
   }
 
   /** Time since the last tick belongs to the phase in force then. */
-  function tick(nowMs: number): void {
+  function tick(nowMs: number, sockets: number): void {
     const now = performance.now();
     const used = process.threadCpuUsage(cpu);
     const before = phases[current];
     if (before !== undefined) {
       before.cpuMs += (used.user + used.system) / 1_000;
       before.wallMs += now - wallAt;
+      before.socketsPeak = Math.max(before.socketsPeak, sockets);
     }
     cpu = process.threadCpuUsage();
     wallAt = now;
@@ -99,26 +102,23 @@ export function createAccounts(plan: LoadPlan): Accounts {
       const phase = phases[row.phase]!;
       phase.sent += 1;
       if (row.plannedMs !== null) recordMs(phase.delays, row.sentMs - row.plannedMs);
-      if (row.retried) retries += 1;
+      if (row.retried) phase.retries += 1;
       // Events of several tokens: the server's count is spread over the events as they came.
       const perChunk = row.chunks === 0 ? 0 : (row.outputTokens ?? row.chunks) / row.chunks;
       for (const [index, bucket] of times.buckets.entries()) addTokens(bucket, times.counts[index]! * perChunk);
     },
     tick,
     close() {
-      tick(Number.POSITIVE_INFINITY);
+      tick(Number.POSITIVE_INFINITY, 0);
       delay.disable();
       return {
-        phases: phases.map(({ sent, dropped, delays, gaps, eventLoopDelayP99Ms, cpuMs, wallMs }) => ({
-          sent,
-          dropped,
+        phases: phases.map(({ delays, gaps, cpuMs, wallMs, ...counts }) => ({
+          ...counts,
           dispatchDelayUs: encodeHistogram(delays),
           gapsUs: encodeHistogram(gaps),
-          eventLoopDelayP99Ms,
           cpuShare: wallMs > 0 ? cpuMs / wallMs : null,
         })),
         tokens: tokens.slice(0, bucketsUsed),
-        retries,
       };
     },
   };

@@ -1,7 +1,8 @@
 // The body of one answer, read as it arrives: what failed in it, whether it is complete, how many tokens it bears.
-// Knows the API, not the transport and no clock; client.ts puts times to what it reports.
+// Knows the API, not the transport and no clock; exchange.ts puts times to what it reports.
 
-import { createSseParser } from './sse.ts';
+import { createShaper, type Shape, type Shaper } from './shape.ts';
+import { type SseListener, SseParser, utf8Of } from './sse.ts';
 import { type Channel, type Reading, readBody, readError, readEvent, type Usage } from './stream.ts';
 import type { Outcome, TokenSource } from './timeline.ts';
 
@@ -11,7 +12,8 @@ export interface Failure {
 }
 
 export interface Answer {
-  read(chunk: Uint8Array): void;
+  /** @param chunk may be reused by its owner afterwards */
+  read(chunk: Buffer): void;
   /** The body ended as its framing says. */
   end(): void;
   /** The first thing that was wrong with it; judged in full only after end(). */
@@ -27,23 +29,20 @@ export interface Answer {
 const KEPT_BYTES = 64 * 1024 * 1024;
 const KEPT_ERROR_BYTES = 8 * 1024;
 
-/**
- * @param streamed whether a stream was asked for
- * @param onToken called for every event that bears tokens, inside read() or end()
- */
-export function createAnswer(
-  status: number,
-  contentType: string,
-  streamed: boolean,
-  onToken: (channel: Channel) => void,
-): Answer {
+export interface TokenListener {
+  /** An event that bears tokens, inside read() or end() of its answer. */
+  onToken(channel: Channel): void;
+}
+
+/** @param streamed whether a stream was asked for */
+export function createAnswer(status: number, contentType: string, streamed: boolean, listener: TokenListener): Answer {
   if (status >= 400) return createErrorAnswer(status);
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (status < 200 || status >= 300) return createOddAnswer(`status ${status}`);
   if (type === 'text/html') return createOddAnswer('HTML instead of an answer');
   // Servers that forget the content type of a stream are read as what was asked for.
   const isJson = type === 'application/json' || (!streamed && type !== 'text/event-stream');
-  return isJson ? createWholeAnswer(streamed, onToken) : createStreamAnswer(onToken);
+  return isJson ? createWholeAnswer(streamed, listener) : new StreamAnswer(listener);
 }
 
 interface AnswerState {
@@ -55,35 +54,85 @@ interface AnswerState {
 }
 const blank = (): AnswerState => ({ failure: null, done: false, finish: null, id: null, usage: null });
 
-function createStreamAnswer(onToken: (channel: Channel) => void): Answer {
-  const state = blank();
-  const head = keep(160);
-  let chunks = 0;
-  const parser = createSseParser((data, event) => {
+/** The hot path: most events are of a known shape, and never parsed. */
+export class StreamAnswer implements Answer, AnswerState, SseListener {
+  failure: Failure | null = null;
+  done = false;
+  finish: string | null = null;
+  id: string | null = null;
+  usage: Usage | null = null;
+  /** Events that had to be parsed. */
+  parsed = 0;
+  private readonly listener: TokenListener;
+  private readonly parser: SseParser;
+  private readonly head = keep(160);
+  private readonly shaper: Shaper = createShaper();
+  private shape: Shape | null = null;
+  private hasChunks = false;
+
+  constructor(listener: TokenListener) {
+    this.listener = listener;
+    this.parser = new SseParser(this);
+  }
+
+  read(chunk: Buffer): void {
+    if (!this.hasChunks) this.head.push(chunk);
+    this.parser.push(chunk);
+  }
+
+  end(): void {
+    this.parser.end();
+    if (this.failure !== null) return;
+    if (!this.hasChunks) {
+      this.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${this.head.text()}` };
+    } else if (!this.done && this.finish === null) {
+      this.failure = { outcome: 'truncated', error: 'the stream ended without finish reason or [DONE]' };
+    }
+  }
+
+  skip(text: string, at: number): number {
+    const { shape } = this;
+    if (shape === null) return at;
+    const end = shape.fit(text, at);
+    if (end > at) this.bear(shape);
+    return end;
+  }
+
+  onEvent(data: string, event: string, raw: string | null): void {
     // What follows a failure is not worth a token; an event of nothing is a heartbeat of some proxies.
-    if (state.failure !== null || data.trim() === '') return;
+    if (this.failure !== null || data.trim() === '') return;
+    // An event that came in pieces may be of the shape all the same.
+    if (raw === null && this.shape?.fits(data, event)) {
+      this.bear(this.shape);
+      return;
+    }
+    this.parsed += 1;
+    const reading = this.readingOf(data, event);
+    take(this, reading, this.listener);
+    if (reading.kind !== 'chunk') {
+      if (reading.kind !== 'done') this.shape = null;
+      return;
+    }
+    this.hasChunks = true;
+    this.shape = this.shaper.learn(data, event, raw);
+  }
+
+  /** Words are for people: where a reading holds any that are kept, it is read again from their letters. */
+  private readingOf(data: string, event: string): Reading {
     const reading = readEvent(data, event);
-    if (reading.kind === 'chunk') chunks += 1;
-    take(state, reading, onToken);
-  });
-  return Object.assign(state, {
-    read(chunk: Uint8Array) {
-      if (chunks === 0) head.push(chunk);
-      parser.push(chunk);
-    },
-    end() {
-      parser.end();
-      if (state.failure !== null) return;
-      if (chunks === 0) {
-        state.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${head.text()}` };
-      } else if (!state.done && state.finish === null) {
-        state.failure = { outcome: 'truncated', error: 'the stream ended without finish reason or [DONE]' };
-      }
-    },
-  });
+    const isPlain =
+      reading.kind === 'done' ||
+      (reading.kind === 'chunk' && reading.finish === null && (reading.id === null || this.id !== null));
+    return isPlain ? reading : readEvent(utf8Of(data), utf8Of(event));
+  }
+
+  private bear(shape: Shape): void {
+    this.usage = shape.usage() ?? this.usage;
+    this.listener.onToken(shape.channel);
+  }
 }
 
-function createWholeAnswer(streamed: boolean, onToken: (channel: Channel) => void): Answer {
+function createWholeAnswer(streamed: boolean, listener: TokenListener): Answer {
   const state = blank();
   const body = keep(KEPT_BYTES);
   return Object.assign(state, {
@@ -94,7 +143,7 @@ function createWholeAnswer(streamed: boolean, onToken: (channel: Channel) => voi
         state.failure = { outcome: 'malformed', error: 'a whole JSON body where a stream was asked for' };
         return;
       }
-      take(state, reading, onToken);
+      take(state, reading, listener);
       if (state.failure === null && state.finish === null) {
         state.failure = { outcome: 'truncated', error: 'the answer has no finish reason' };
       }
@@ -127,7 +176,7 @@ function createOddAnswer(what: string): Answer {
   });
 }
 
-function take(state: AnswerState, reading: Reading, onToken: (channel: Channel) => void): void {
+function take(state: AnswerState, reading: Reading, listener: TokenListener): void {
   switch (reading.kind) {
     case 'done':
       state.done = true;
@@ -142,7 +191,7 @@ function take(state: AnswerState, reading: Reading, onToken: (channel: Channel) 
       state.finish = reading.finish ?? state.finish;
       state.usage = reading.usage ?? state.usage;
       state.id ??= reading.id;
-      if (reading.token !== null) onToken(reading.token);
+      if (reading.token !== null) listener.onToken(reading.token);
   }
 }
 

@@ -1,11 +1,10 @@
 // What the client itself can run out of, open files and local ports, so that it is never blamed on the deployment:
-// the limits, which failed connects are their doing, and the error that says what to do.
+// the limits, which failed connects are their doing, and the error that says what to do. Before a load: foresee.ts.
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { PlimsollError } from '../errors.ts';
-import type { LoadPlan } from './plan.ts';
 
 export type Shortage = 'open files' | 'open files of the system' | 'local ports';
 
@@ -29,7 +28,19 @@ export function readLimits(): Limits {
   };
 }
 
-function read(path: string): string {
+/** Open files of this process, all threads; null = this system does not say. */
+export function openFilesNow(): number | null {
+  try {
+    // Since Linux 6.2 the size of this folder is the number of its entries; counting them takes ms where they are many.
+    const { size } = statSync('/proc/self/fd');
+    return size > 0 ? size : readdirSync('/proc/self/fd').length;
+  } catch {
+    return null;
+  }
+}
+
+/** The text of a file below /proc; empty where there is none. */
+export function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -64,46 +75,30 @@ function filesShort(): Shortage | null {
 }
 
 /** Beside the connections: Node itself, the run's own files, the samplers. */
-const OTHER_FILES = 100;
-/** How long an answer of a deployment that keeps up may take, for a guess at how many are in flight. */
-const ANSWER_SECONDS = 2;
-
-/** Connections that a plan is likely to have open at its peak. */
-export const connectionsOf = (plan: LoadPlan): number =>
-  Math.ceil(
-    Math.max(
-      0,
-      ...plan.phases.map(({ load }) =>
-        load.kind === 'open' ? Math.max(load.from, load.to) * ANSWER_SECONDS : load.users,
-      ),
-    ),
-  );
+export const OTHER_FILES = 100;
 
 /**
+ * It ran out during a load.
  * @param connections as many as are likely to be needed
  * @param inFlight requests in flight when it ran out
  */
 export function limitError(shortage: Shortage, limits: Limits, connections: number, inFlight: number): PlimsollError {
   const known = (limit: number | null): string => (limit === null ? '' : `: the limit is ${limit}`);
   const needed = Math.max(connections, inFlight) + OTHER_FILES;
-  // Room for a deployment that slows down under this load.
-  const raised = 2 ** Math.ceil(Math.log2(Math.max(1_000, 2 * needed)));
   const use = `about ${inFlight} requests were in flight, each on a connection of its own`;
-  const or = 'or lower the load or client.maxInFlight';
+  const hint = hintOf(shortage, needed);
   switch (shortage) {
     case 'open files':
       return new PlimsollError(
         'CLIENT_LIMITS',
         `The client ran out of open files${known(limits.openFiles)}; ${use}, and this load needs ${needed} or more.`,
-        {
-          hint: `Run \`ulimit -n ${raised}\` before it (a service: LimitNOFILE=${raised}, a container: --ulimit nofile=${raised}), ${or}.`,
-        },
+        { hint },
       );
     case 'open files of the system':
       return new PlimsollError(
         'CLIENT_LIMITS',
         `The client's machine ran out of open files${known(limits.systemFiles)} (fs.file-max); ${use}, and this load needs ${needed} or more.`,
-        { hint: `Find what holds them (\`lsof\`), raise fs.file-max with sysctl, ${or}.` },
+        { hint },
       );
     case 'local ports': {
       const { ports } = limits;
@@ -114,10 +109,24 @@ export function limitError(shortage: Shortage, limits: Limits, connections: numb
       return new PlimsollError(
         'CLIENT_LIMITS',
         `The client ran out of local ports${range}; ${use}, and the port of a closed one stays taken for a minute.`,
-        {
-          hint: `Widen the range (\`sysctl -w net.ipv4.ip_local_port_range="1024 65535"\`), have the server keep connections alive, ${or}.`,
-        },
+        { hint },
       );
     }
+  }
+}
+
+/** What to do about it. @param needed files or ports */
+export function hintOf(shortage: Shortage, needed: number): string {
+  const or = 'or lower the load or client.maxInFlight';
+  switch (shortage) {
+    case 'open files': {
+      // Room for a deployment that slows down under this load.
+      const raised = 2 ** Math.ceil(Math.log2(Math.max(1_000, 2 * needed)));
+      return `Run \`ulimit -n ${raised}\` before it (a service: LimitNOFILE=${raised}, a container: --ulimit nofile=${raised}), ${or}.`;
+    }
+    case 'open files of the system':
+      return `Find what holds them (\`lsof\`), raise fs.file-max with sysctl, ${or}.`;
+    case 'local ports':
+      return `Widen the range (\`sysctl -w net.ipv4.ip_local_port_range="1024 65535"\`), have the server keep connections alive, ${or}.`;
   }
 }

@@ -5,10 +5,13 @@ import { Worker } from 'node:worker_threads';
 import { PlimsollError } from '../errors.ts';
 import type { WorkloadRef } from '../workload/workload.ts';
 import type { ShardAccounts } from './accounts.ts';
+import { readRoom } from './foresee.ts';
+import { openFilesNow, readLimits } from './limits.ts';
 import { createLiveFigures } from './live.ts';
 import { mergeAccounts } from './merge.ts';
 import type { LoadPlan } from './plan.ts';
-import type { LoadProgress, LoadResult } from './result.ts';
+import type { LoadProgress, LoadResult, PeakUse } from './result.ts';
+import { unpackRows } from './rows.ts';
 import { endOf } from './shard.ts';
 import type { Target } from './target.ts';
 import type { Timeline } from './timeline.ts';
@@ -22,10 +25,12 @@ export interface LoadJob {
   readonly workers: number;
   /** Values that must not come back in a row's error: servers quote what they were started with. */
   readonly secrets?: readonly string[];
+  /** How long an answer took in the warm-up: connections for the first phase are opened by it. null = not known. */
+  readonly answerMs?: number | null;
 }
 
 export interface LoadHooks {
-  /** Rows as they end, about ten times a second. */
+  /** Rows as they end, at least ten times a second. */
   onRows(rows: readonly Timeline[]): void;
   /** Time zero is set: performance.now() of this thread, a few ms ahead. */
   onStart?(originMs: number): void;
@@ -38,6 +43,8 @@ export interface LoadHooks {
 /** From `start` to time zero: the messages must have arrived. */
 const LEAD_MS = 20;
 const PROGRESS_MS = 500;
+/** A third of it is a semi-space: what dies young is cleared in smaller, shorter steps, and memory stays down. */
+const RESOURCES = { maxYoungGenerationSizeMb: 24 };
 /** Dead: so many requests in a row, over at least so long, found nobody to connect to. */
 const DEAD_REQUESTS = 20;
 const DEAD_MS = 2_000;
@@ -49,7 +56,8 @@ const DEAD_MS = 2_000;
  */
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
-  const crew = await hire(job);
+  const limits = readLimits();
+  const [crew, room] = await Promise.all([hire(job), readRoom(job.target.url, limits)]);
   try {
     const originMs = performance.now() + LEAD_MS;
     const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
@@ -75,12 +83,19 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
     };
     const watchDeath = createDeathWatch();
     const received = plan.phases.map(() => 0);
+    const openFiles = plan.phases.map((): PeakUse | null => null);
+    const watchFiles = (phase: number): void => {
+      const now = openFilesNow();
+      if (now !== null)
+        openFiles[phase] = { peak: Math.max(now, openFiles[phase]?.peak ?? 0), limit: limits.openFiles };
+    };
     const onAbort = (): void => halt('cancelled', 'cancelled');
     hooks.signal?.addEventListener('abort', onAbort);
     const ticking = setInterval(
       () =>
         guard(() => {
           const progress = live.progress();
+          watchFiles(progress.phase);
           hooks.onProgress?.(progress);
           const reason = hooks.shouldStop?.(progress) ?? null;
           if (reason !== null) halt('stopped', reason);
@@ -90,10 +105,11 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
     try {
       const done = crew.run((worker, update) =>
         guard(() => {
-          live.add(worker, update);
-          for (const { phase } of update.rows) received[phase]! += 1;
-          if (update.rows.length > 0) hooks.onRows(update.rows);
-          const dead = watchDeath(update.rows);
+          const rows = unpackRows(update.rows, worker);
+          live.add(worker, { ...update, rows });
+          for (const { phase } of rows) received[phase]! += 1;
+          if (rows.length > 0) hooks.onRows(rows);
+          const dead = watchDeath(rows);
           if (dead !== null) halt('dead', dead);
         }),
       );
@@ -109,7 +125,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
         originMs,
         offeredMs: Math.min(stopped?.atMs ?? Number.POSITIVE_INFINITY, endOf(plan)),
         durationMs,
-        ...mergeAccounts(plan, stopped?.atMs ?? null, accounts, received),
+        ...mergeAccounts(plan, stopped?.atMs ?? null, accounts, received, { ports: room.ports, openFiles }),
       };
     } finally {
       clearInterval(ticking);
@@ -148,8 +164,11 @@ async function hire(job: LoadJob): Promise<Crew> {
       worker,
       workers: Math.max(1, job.workers),
       secrets: job.secrets,
+      answerMs: job.answerMs,
     };
-    return employ(new Worker(entry, { workerData, name: `load-${worker}` }), (update) => onUpdate(worker, update));
+    return employ(new Worker(entry, { workerData, name: `load-${worker}`, resourceLimits: RESOURCES }), (update) =>
+      onUpdate(worker, update),
+    );
   });
   const crew: Crew = {
     tell(message) {

@@ -5,16 +5,24 @@ import { PlimsollError } from '../errors.ts';
 import { createHistogram, decodeHistogram, type Histogram } from '../stats/histogram.ts';
 import { provenPercentile } from '../stats/sample-size.ts';
 import type { ShardAccounts } from './accounts.ts';
-import { schedule } from './arrivals.ts';
+import { dueBy, schedule } from './arrivals.ts';
 import { TOKEN_BUCKET_MS } from './client.ts';
 import type { LoadPlan } from './plan.ts';
-import type { ClientPhaseHealth, LoadResult } from './result.ts';
+import type { ClientPhaseHealth, LoadResult, PeakUse } from './result.ts';
+
+export interface MachineUse {
+  /** Local ports that were left before the load. */
+  readonly ports: number | null;
+  /** By phase; null = not seen. */
+  readonly openFiles: readonly (PeakUse | null)[];
+}
 
 type Books = Pick<LoadResult, 'phases' | 'gapsUs' | 'bucketMs' | 'tokensReceived' | 'retries'>;
 
 /**
  * @param stoppedMs when the load was ended early, null = it was not
  * @param received rows that arrived, by phase
+ * @param machine what the workers can't know
  * @throws PlimsollError INTERNAL where a complete load lost a request: rows + dropped ≠ planned
  */
 export function mergeAccounts(
@@ -22,9 +30,10 @@ export function mergeAccounts(
   stoppedMs: number | null,
   accounts: readonly ShardAccounts[],
   received: readonly number[],
+  machine: MachineUse = { ports: null, openFiles: [] },
 ): Books {
   const phases = plan.phases.map((_, index) => accounts.map(({ phases }) => phases[index]!));
-  const due = slotsDue(plan, stoppedMs ?? Number.POSITIVE_INFINITY);
+  const due = dueBy(schedule(plan), stoppedMs ?? Number.POSITIVE_INFINITY);
   const buckets = Math.max(0, ...accounts.map(({ tokens }) => tokens.length));
   return {
     phases: phases.map((shares, index) => {
@@ -42,23 +51,26 @@ export function mergeAccounts(
           { hint: 'Nothing of this load can be trusted. Please report it with the record.' },
         );
       }
-      return { ...healthOf(shares), planned, sent, dropped };
+      const retries = total(shares.map((share) => share.retries));
+      const openFiles = machine.openFiles[index];
+      return {
+        ...healthOf(shares),
+        planned,
+        sent,
+        dropped,
+        retries,
+        // Each worker's own peak: together they may not all have had it in the same moment.
+        sockets: { peak: total(shares.map(({ socketsPeak }) => socketsPeak)), limit: machine.ports },
+        ...(openFiles && { openFiles }),
+      };
     }),
     gapsUs: phases.map((shares) => sum(shares.map(({ gapsUs }) => gapsUs))),
     bucketMs: TOKEN_BUCKET_MS,
     tokensReceived: Array.from({ length: buckets }, (_, bucket) =>
       total(accounts.map(({ tokens }) => tokens[bucket] ?? 0)),
     ),
-    retries: total(accounts.map(({ retries }) => retries)),
+    retries: total(accounts.flatMap(({ phases }) => phases.map(({ retries }) => retries))),
   };
-}
-
-/** Slots of each phase whose time had come by then; none in a closed loop. */
-function slotsDue(plan: LoadPlan, untilMs: number): number[] {
-  const { plannedMs, firstOf } = schedule(plan);
-  return plan.phases.map(
-    (_, index) => plannedMs.subarray(firstOf[index], firstOf[index + 1]).filter((dueMs) => dueMs <= untilMs).length,
-  );
 }
 
 function healthOf(

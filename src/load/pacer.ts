@@ -15,33 +15,71 @@ const NAP_FROM_MS = 1.5;
 const NAP_MS = 0.1;
 /** Catching up may not starve the sockets either. */
 const BURST_MS = 2;
-/** Longest sleep, so that an abort is seen soon. */
-const SLEEP_MS = 50;
 
 /**
- * Fires at every planned time; resolves after the last one, or soon after `signal` aborts.
+ * Fires at every planned time; resolves after the last one, or at once when `signal` aborts. Rejects with what `next` or
+ * `fire` throws.
  *
  * Sleeps with setTimeout until 1.5 ms before the time, then alternates one turn of the event loop with a nap of at
- * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core.
+ * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. A turn is a
+ * callback and not a promise: at thousands of turns a second those would be most of the garbage.
  */
-export async function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
-  let turnedAt = now();
-  for (let due = next(); due !== null; due = next()) {
-    if (now() - turnedAt > BURST_MS) {
-      await turn();
-      turnedAt = now();
-    }
-    for (let left = due - now(); left > 0 && !signal.aborted; left = due - turnedAt) {
-      if (left > NAP_FROM_MS + 1) await sleep(Math.min(SLEEP_MS, left - NAP_FROM_MS));
-      else {
-        await turn();
-        nap(Math.min(NAP_MS, due - now()));
+export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let due: number | null = null;
+    let timer: NodeJS.Timeout | undefined;
+    let over = signal.aborted;
+    const end = (): void => {
+      over = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const turn = (): void => {
+      if (over) return;
+      try {
+        go();
+      } catch (error) {
+        reject(error);
+        end();
       }
-      turnedAt = now();
+    };
+    function go(): void {
+      const turnedAt = now();
+      let napped = false;
+      for (let at = turnedAt; due !== null; at = now()) {
+        const left = due - at;
+        if (left <= 0) {
+          if (at - turnedAt > BURST_MS) {
+            setImmediate(turn);
+            return;
+          }
+          fire();
+          if (over) return;
+          due = next();
+        } else if (left > NAP_FROM_MS + 1) {
+          timer = setTimeout(turn, Math.floor(left - NAP_FROM_MS));
+          return;
+        } else if (napped) {
+          setImmediate(turn);
+          return;
+        } else {
+          nap(Math.min(NAP_MS, left));
+          napped = true;
+        }
+      }
+      end();
     }
-    if (signal.aborted) return;
-    fire();
-  }
+    if (over) return end();
+    signal.addEventListener('abort', end);
+    try {
+      due = next();
+    } catch (error) {
+      reject(error);
+      return end();
+    }
+    turn();
+  });
 }
 
 /** Sleeps for at least `ms`, to the timer's precision, or until `signal` aborts. */
@@ -57,9 +95,6 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', wake);
   });
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.floor(ms)));
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 function nap(ms: number): void {

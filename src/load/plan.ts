@@ -1,14 +1,34 @@
 // What a stage asks of the load room: phases on one time axis, each with its offered load. Plain data; stages
 // make it, arrivals.ts turns it into planned times, load.ts carries it out.
 
-import type { StageName, ThinkTime } from '../config/schema.ts';
+import type { ArrivalProcess, StageName, ThinkTime } from '../config/schema.ts';
+import type { RequestSlot } from '../workload/source.ts';
+import { type Trace, tracedRequest } from '../workload/trace.ts';
+
+export interface OpenLoad {
+  readonly kind: 'open';
+  readonly process: ArrivalProcess;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The requests of a trace from `first` on, that many; the phase begins at `fromMs` of the trace's axis. */
+export interface ReplayLoad {
+  readonly kind: 'replay';
+  readonly trace: Trace;
+  readonly fromMs: number;
+  readonly first: number;
+  readonly requests: number;
+}
 
 /**
  * Open loop: offered rate in requests per second, linear in time from `from` to `to` over the phase
- * (equal for a held level). Closed loop: users who wait for their answer, think, and ask again.
+ * (equal for a held level). Replay: open loop too, at the times of a trace. Closed loop: users who wait for their
+ * answer, think, and ask again.
  */
 export type OfferedLoad =
-  | { readonly kind: 'open'; readonly process: 'poisson' | 'constant'; readonly from: number; readonly to: number }
+  | OpenLoad
+  | ReplayLoad
   | { readonly kind: 'closed'; readonly users: number; readonly think: ThinkTime };
 
 export type PhaseKind = 'rampIn' | 'round' | 'step' | 'base' | 'surge' | 'recover';
@@ -38,4 +58,43 @@ export interface LoadPlan {
   readonly maxInFlight: number;
   readonly requestTimeoutMs: number;
   readonly stallTimeoutMs: number;
+}
+
+/** What the workload needs to write the index-th request of a phase, sent (or due) at tMs. */
+export function slotOf(plan: LoadPlan, phase: number, index: number, tMs: number): RequestSlot {
+  const { name, pattern, startMs, durationMs, load } = plan.phases[phase]!;
+  return {
+    kind: 'load',
+    phase: name,
+    pattern,
+    index,
+    progress: Math.min(1, Math.max(0, (tMs - startMs) / durationMs)),
+    ...(load.kind === 'replay' && { traced: tracedRequest(load.trace, load.first + index) }),
+  };
+}
+
+/** Requests per second on average; null in closed loop. */
+export function offeredRate({ load, durationMs }: Pick<PhasePlan, 'load' | 'durationMs'>): number | null {
+  switch (load.kind) {
+    case 'open':
+      return (load.from + load.to) / 2;
+    case 'replay':
+      return load.requests / (durationMs / 1_000);
+    case 'closed':
+      return null;
+  }
+}
+
+/** Requests per second at the busiest; of a trace the most within one second. */
+export const highestRate = (load: OpenLoad | ReplayLoad): number =>
+  load.kind === 'open' ? Math.max(load.from, load.to) : mostWithinASecond(load);
+
+function mostWithinASecond({ trace: { atMs }, first, requests }: ReplayLoad): number {
+  let most = 0;
+  let from = first;
+  for (let i = first; i < first + requests; i++) {
+    while (atMs[i]! - atMs[from]! >= 1_000) from += 1;
+    most = Math.max(most, i - from + 1);
+  }
+  return most;
 }

@@ -20,6 +20,18 @@ export interface ClientPhaseHealth {
   readonly sent: number;
   /** Slots that found maxInFlight reached. */
   readonly dropped: number;
+  /** Requests that were sent again, since the kept-alive connection they went into was closed at once. */
+  readonly retries?: number;
+  /** Connections open at once; the limit: local ports that were left for them before the load. */
+  readonly sockets?: PeakUse;
+  /** Open files of this process, seen twice a second. */
+  readonly openFiles?: PeakUse;
+}
+
+/** limit: null = this system does not say. */
+export interface PeakUse {
+  readonly peak: number;
+  readonly limit: number | null;
 }
 
 export interface LoadResult {
@@ -39,7 +51,7 @@ export interface LoadResult {
   /** What was received in each bucket of `bucketMs` from the load's start. */
   readonly bucketMs: number;
   readonly tokensReceived: readonly number[];
-  /** Requests that were sent again, since the kept-alive connection they went into was closed at once. */
+  /** Of all phases. */
   readonly retries: number;
 }
 

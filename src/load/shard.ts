@@ -1,17 +1,19 @@
 // One worker's part of a load, from time zero to the last answer. Ties schedule, pacer, users, client and accounts
 // together; knows nothing of threads, so that it can be run and tested in any.
 
+import type { Connections } from '../transport/connections.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type Accounts, createAccounts, type ShardAccounts } from './accounts.ts';
 import { type Slot, schedule, shard } from './arrivals.ts';
 import { type Client, type ClientRequest, createClient } from './client.ts';
-import type { Connections } from './connections.ts';
-import { connectionsOf, limitError, readLimits } from './limits.ts';
+import { connectionsOf } from './foresee.ts';
+import { limitError, readLimits } from './limits.ts';
 import { pace, pause } from './pacer.ts';
-import type { LoadPlan } from './plan.ts';
+import { type LoadPlan, slotOf } from './plan.ts';
 import type { Target } from './target.ts';
 import type { Timeline } from './timeline.ts';
 import { runUsers } from './users.ts';
+import { createWarmer } from './warm.ts';
 
 export interface ShardJob {
   readonly plan: LoadPlan;
@@ -20,6 +22,13 @@ export interface ShardJob {
   readonly worker: number;
   readonly workers: number;
   readonly secrets?: readonly string[] | undefined;
+  /** How long an answer takes when little is asked, as the warm-up saw it; null = not known. */
+  readonly answerMs?: number | null | undefined;
+}
+
+/** Sees every token-bearing event as it is read: as ClientOptions.onToken. */
+export interface ShardObserver {
+  onToken(request: number, phase: number, tMs: number, gapMs: number | null): void;
 }
 
 /** Since the last update; inFlight as it is. */
@@ -38,6 +47,8 @@ export interface ShardControl {
 }
 
 const UPDATE_MS = 100;
+/** At high rates sooner, so that handing rows over never takes long at once. */
+const ROWS_PER_UPDATE = 64;
 const DRAIN_POLL_MS = 10;
 
 /**
@@ -51,12 +62,14 @@ export async function runShard(
   originMs: number,
   control: ShardControl,
   onUpdate: (update: ShardUpdate) => void,
+  observer?: ShardObserver,
 ): Promise<ShardAccounts> {
   const { plan } = job;
   const accounts = createAccounts(plan);
   const now = (): number => performance.now() - originMs;
   const answered = new Map<number, (row: Timeline) => void>();
   const limits = readLimits();
+  const warmer = createWarmer(job, connections, limits);
   const short = new AbortController();
   const halt = AbortSignal.any([control.halt, short.signal]);
   let rows: Timeline[] = [];
@@ -72,9 +85,10 @@ export async function runShard(
     worker: job.worker,
     secrets: job.secrets,
     originMs,
-    onToken(phase, _tMs, gapMs) {
+    onToken(request, phase, tMs, gapMs) {
       tokens += 1;
       if (gapMs !== null) accounts.gap(phase, gapMs);
+      observer?.onToken(request, phase, tMs, gapMs);
     },
     onShortage(shortage) {
       if (short.signal.aborted) return;
@@ -85,7 +99,8 @@ export async function runShard(
     },
     onEnd(row, times) {
       accounts.ended(row, times);
-      rows.push(row);
+      warmer.ended(row);
+      if (rows.push(row) >= ROWS_PER_UPDATE) flush();
       answered.get(row.request)?.(row);
     },
   });
@@ -97,7 +112,9 @@ export async function runShard(
     onUpdate(update);
   };
   const ticking = setInterval(() => {
-    accounts.tick(now());
+    const tMs = now();
+    accounts.tick(tMs, connections.open);
+    warmer.tick(tMs);
     flush();
   }, UPDATE_MS);
   const cut = (): void => client.cut(String(control.cut.reason));
@@ -126,7 +143,7 @@ export async function runShard(
         now,
         signal: halt,
         // Numbered behind the open loop's requests, each worker in its own residue class.
-        send: createUserSend(planned.plannedMs.length, job, workload, now, send, answered),
+        send: createUserSend(planned.firstOf.at(-1)!, job, workload, now, send, answered),
       }),
       pause(endOf(plan) - now(), halt),
     ]);
@@ -192,9 +209,7 @@ function prepare(plan: LoadPlan, workload: Workload, { request, phase, index, pl
 }
 
 function bodyOf(plan: LoadPlan, workload: Workload, phase: number, index: number, tMs: number) {
-  const { name, pattern, startMs, durationMs } = plan.phases[phase]!;
-  const progress = Math.min(1, Math.max(0, (tMs - startMs) / durationMs));
-  const { body, maxTokens, promptTokens } = workload.request({ kind: 'load', phase: name, pattern, index, progress });
+  const { body, maxTokens, promptTokens } = workload.request(slotOf(plan, phase, index, tMs));
   return { body: Buffer.from(body), maxTokens, promptTokens };
 }
 

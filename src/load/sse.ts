@@ -1,121 +1,136 @@
 // Server-sent events from bytes as they arrive. In: chunks cut anywhere. Out: events. Pure, linear in the bytes.
 // After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", with one widening: a last event
 // without its blank line (or even line end) counts, because servers that end so have said what they had to say.
+//
+// Text is Latin-1 throughout: one character a byte, so that UTF-8 may be split anywhere and JSON reads the same in
+// it; utf8Of() makes it what people read.
 
-/** `event` is the field of that name, '' where there was none. */
-export type OnEvent = (data: string, event: string) => void;
-
-export interface SseParser {
-  /** Reads a chunk, which may be reused by its owner afterwards. */
-  push(chunk: Uint8Array): void;
-  /** The stream is over: gives the event that lacks its terminator. */
-  end(): void;
+export interface SseListener {
+  /**
+   * @param event the field of that name, '' where there was none
+   * @param raw the event as it came, its blank line included; null where it came in several chunks
+   */
+  onEvent(data: string, event: string, raw: string | null): void;
+  /**
+   * Where an event begins, the listener may know it from its text alone.
+   * @returns where the event ends, behind its blank line; `at` where the parser is to read it
+   */
+  skip(text: string, at: number): number;
 }
 
 const LF = 10;
-const CR = 13;
-const COLON = 58;
-const SPACE = 32;
+/** A buffer above this is given back once its line is read. */
+const HELD_BYTES = 65_536;
 
-export function createSseParser(onEvent: OnEvent): SseParser {
+export const utf8Of = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
+
+export class SseParser {
+  private readonly listener: SseListener;
   // The unfinished line of earlier chunks: a buffer that doubles, so that a line of a megabyte in one-byte packets
   // is copied a few times and not once a packet.
-  let held: Buffer = Buffer.alloc(0);
-  let heldLength = 0;
-  let afterCr = false;
-  let first = true;
-  let data: string | undefined;
-  let event = '';
+  private held: Buffer = Buffer.alloc(0);
+  private heldLength = 0;
+  private afterCr = false;
+  private first = true;
+  private data: string | null = null;
+  private event = '';
 
-  function hold(bytes: Buffer): void {
-    const needed = heldLength + bytes.length;
-    if (needed > held.length) {
-      const larger = Buffer.allocUnsafe(Math.max(256, needed, held.length * 2));
-      held.copy(larger, 0, 0, heldLength);
-      held = larger;
-    }
-    bytes.copy(held, heldLength);
-    heldLength = needed;
+  constructor(listener: SseListener) {
+    this.listener = listener;
   }
 
-  function takeLine(chunk: Buffer, from: number, to: number): void {
-    if (heldLength === 0) {
-      line(chunk, from, to);
-      return;
+  /** Reads a chunk, which may be reused by its owner afterwards. */
+  push(chunk: Buffer): void {
+    const text = chunk.toString('latin1');
+    const { length } = text;
+    let at = 0;
+    if (this.afterCr && length > 0) {
+      this.afterCr = false;
+      if (text.charCodeAt(0) === LF) at = 1;
     }
-    hold(chunk.subarray(from, to));
-    const length = heldLength;
-    heldLength = 0;
-    line(held, 0, length);
-    if (held.length > 65_536) held = Buffer.alloc(0);
+    // Each terminator is searched for once: a chunk without CR is not scanned for CR again at every line.
+    let lf = -2;
+    let cr = -2;
+    let eventAt = -1;
+    while (at < length) {
+      if (this.isBetweenEvents()) {
+        const next = this.listener.skip(text, at);
+        if (next > at) {
+          at = next;
+          continue;
+        }
+        eventAt = at;
+      }
+      if (lf !== -1 && lf < at) lf = text.indexOf('\n', at);
+      if (cr !== -1 && cr < at) cr = text.indexOf('\r', at);
+      if (lf === -1 && cr === -1) break;
+      const atCr = cr !== -1 && (lf === -1 || cr < lf);
+      const end = atCr ? cr : lf;
+      let next = end + 1;
+      if (atCr) {
+        // A chunk that ends so may have its LF in the next one.
+        if (next === length) this.afterCr = true;
+        else if (text.charCodeAt(next) === LF) next += 1;
+      }
+      if (this.heldLength > 0) this.line(this.release(chunk.subarray(at, end)));
+      else if (end > at || this.first) this.line(text.slice(at, end));
+      else this.dispatch(eventAt === -1 ? null : text.slice(eventAt, next));
+      at = next;
+    }
+    if (at < length) this.hold(chunk.subarray(at));
   }
 
-  function line(bytes: Buffer, from: number, to: number): void {
-    if (first) {
-      first = false;
-      if (bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf && to - from >= 3) from += 3;
+  /** The stream is over: gives the event that lacks its terminator. */
+  end(): void {
+    if (this.heldLength > 0) this.line(this.release(Buffer.alloc(0)));
+    this.dispatch(null);
+  }
+
+  private isBetweenEvents(): boolean {
+    return this.heldLength === 0 && this.data === null && this.event === '';
+  }
+
+  private line(text: string): void {
+    if (this.first) {
+      this.first = false;
+      // The byte order mark.
+      if (text.startsWith('\xef\xbb\xbf')) text = text.slice(3);
     }
-    if (from === to) {
-      dispatch();
-      return;
-    }
-    const colon = colonOf(bytes, from, to);
-    const nameLength = colon - from;
-    if (nameLength !== 4 && nameLength !== 5) return;
-    const value = bytes[colon + 1] === SPACE ? colon + 2 : colon + 1;
-    const name = bytes.toString('latin1', from, colon);
-    if (name === 'data') {
-      const text = bytes.toString('utf8', Math.min(value, to), to);
-      data = data === undefined ? text : `${data}\n${text}`;
-    } else if (name === 'event') {
-      event = bytes.toString('utf8', Math.min(value, to), to);
+    if (text === '') {
+      this.dispatch(null);
+    } else if (text.startsWith('data') && (text.length === 4 || text[4] === ':')) {
+      const value = text.slice(text[5] === ' ' ? 6 : 5);
+      this.data = this.data === null ? value : `${this.data}\n${value}`;
+    } else if (text.startsWith('event') && (text.length === 5 || text[5] === ':')) {
+      this.event = text.slice(text[6] === ' ' ? 7 : 6);
     }
     // A colon in front is a comment; id, retry and unknown fields mean nothing here.
   }
 
-  function dispatch(): void {
-    const complete = data;
-    const name = event;
-    data = undefined;
-    event = '';
-    if (complete !== undefined) onEvent(complete, name);
+  private dispatch(raw: string | null): void {
+    const { data, event } = this;
+    this.data = null;
+    this.event = '';
+    if (data !== null) this.listener.onEvent(data, event, raw);
   }
 
-  return {
-    push(bytes) {
-      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      let position = 0;
-      if (afterCr && chunk.length > 0) {
-        afterCr = false;
-        if (chunk[0] === LF) position = 1;
-      }
-      // Each terminator is searched for once: a chunk without CR is not scanned for CR again at every line.
-      let lf = chunk.indexOf(LF, position);
-      let cr = chunk.indexOf(CR, position);
-      while (lf !== -1 || cr !== -1) {
-        const atCr = cr !== -1 && (lf === -1 || cr < lf);
-        const end = atCr ? cr : lf;
-        takeLine(chunk, position, end);
-        position = end + 1;
-        if (atCr) {
-          if (position === chunk.length) afterCr = true;
-          else if (chunk[position] === LF) position += 1;
-          cr = chunk.indexOf(CR, position);
-        }
-        if (lf !== -1 && lf < position) lf = chunk.indexOf(LF, position);
-      }
-      if (position < chunk.length) hold(chunk.subarray(position));
-    },
-    end() {
-      if (heldLength > 0) takeLine(Buffer.alloc(0), 0, 0);
-      dispatch();
-    },
-  };
-}
+  private hold(bytes: Buffer): void {
+    const needed = this.heldLength + bytes.length;
+    if (needed > this.held.length) {
+      const larger = Buffer.allocUnsafe(Math.max(256, needed, this.held.length * 2));
+      this.held.copy(larger, 0, 0, this.heldLength);
+      this.held = larger;
+    }
+    bytes.copy(this.held, this.heldLength);
+    this.heldLength = needed;
+  }
 
-/** Where the field's name ends: at its colon, or at the line's end. Never looks past the line. */
-function colonOf(bytes: Buffer, from: number, to: number): number {
-  let at = from;
-  while (at < to && bytes[at] !== COLON) at += 1;
-  return at;
+  /** The line whose end has come. */
+  private release(rest: Buffer): string {
+    this.hold(rest);
+    const text = this.held.toString('latin1', 0, this.heldLength);
+    this.heldLength = 0;
+    if (this.held.length > HELD_BYTES) this.held = Buffer.alloc(0);
+    return text;
+  }
 }

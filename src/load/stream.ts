@@ -1,5 +1,5 @@
-// What one event of an OpenAI-compatible stream bears, and what a whole answer bears. In: the text of an event or
-// of a body. Out: a plain reading. Pure.
+// What one event of an OpenAI-compatible stream bears, and what a whole answer bears: chat, completions and
+// Responses, told apart by their form. In: the text of an event or of a body. Out: a plain reading. Pure.
 
 export interface Usage {
   readonly promptTokens: number | null;
@@ -22,6 +22,12 @@ export type Reading =
       readonly id: string | null;
     };
 
+/**
+ * Keys whose strings mean something by their value. Of every other string a reading asks only whether it is empty
+ * (and of an answer's `id`, which comes first); shape.ts rests on that.
+ */
+export const READ_BY_VALUE: ReadonlySet<string> = new Set(['type', 'object', 'status', 'reason', 'finish_reason']);
+
 /** Whether a person sees it: content, or the text of a completion. */
 export const isVisible = (channel: Channel): boolean => channel === 'content' || channel === 'text';
 
@@ -31,13 +37,17 @@ export function readEvent(data: string, event: string): Reading {
   const parsed = parse(data);
   if (event === 'error') return { kind: 'error', message: messageOf(parsed ?? data) };
   if (!isObject(parsed)) return { kind: 'malformed', message: `an event is not a JSON object: ${data.slice(0, 80)}` };
-  return readObject(parsed, 'delta');
+  const { type } = parsed;
+  return typeof type === 'string' && (type === 'error' || type.startsWith('response.'))
+    ? readResponsesEvent(parsed, type)
+    : readObject(parsed, 'delta');
 }
 
 /** Reads the body of an answer that was not streamed. */
 export function readBody(body: string): Reading {
   const parsed = parse(body);
   if (!isObject(parsed)) return { kind: 'malformed', message: `the body is not a JSON object: ${body.slice(0, 80)}` };
+  if (parsed.object === 'response') return readResponse(parsed);
   const reading = readObject(parsed, 'message');
   return reading.kind === 'chunk' && !Array.isArray(parsed.choices)
     ? { kind: 'malformed', message: `the body has no choices: ${body.slice(0, 80)}` }
@@ -83,12 +93,68 @@ function channelOf(choice: Json, part: 'delta' | 'message'): Channel | null {
   return null;
 }
 
+/** The Responses API names the event's kind in `type`; tokens come as its deltas, all else is said of the answer. */
+function readResponsesEvent(event: Json, type: string): Reading {
+  if (type === 'error') return { kind: 'error', message: messageOf(event) };
+  if (isObject(event.response)) {
+    const reading = readResponse(event.response);
+    // Tokens that have already come one by one.
+    return reading.kind === 'chunk' ? { ...reading, token: null } : reading;
+  }
+  const channel = RESPONSES_DELTAS.find(([form]) => form.test(type))?.[1] ?? null;
+  return { kind: 'chunk', token: isFilled(event.delta) ? channel : null, finish: null, usage: null, id: null };
+}
+
+const RESPONSES_DELTAS: readonly (readonly [RegExp, Channel])[] = [
+  [/^response\.(?:output_text|refusal)\.delta$/, 'content'],
+  // reasoning_text, reasoning_summary_text; reasoning in earlier ones.
+  [/^response\.reasoning\w*\.delta$/, 'reasoning'],
+  // function_call_arguments, mcp_call_arguments, custom_tool_call_input, code_interpreter_call_code.
+  [/^response\.\w*call_\w+\.delta$/, 'tool'],
+];
+
+/** The answer as the Responses API sends it whole: as a body, and in the events that begin and end a stream. */
+function readResponse(response: Json): Reading {
+  const { status } = response;
+  if (status === 'failed' || (response.error !== undefined && response.error !== null))
+    return { kind: 'error', message: messageOf(response.error ?? 'the response failed') };
+  let token: Channel | null = null;
+  for (const item of Array.isArray(response.output) ? response.output : []) {
+    const channel = isObject(item) ? channelOfItem(item) : null;
+    if (channel !== null && (token === null || isVisible(channel))) token = channel;
+  }
+  return {
+    kind: 'chunk',
+    token,
+    finish: finishOf(response),
+    usage: usageOf(response.usage),
+    id: typeof response.id === 'string' ? response.id : null,
+  };
+}
+
+function channelOfItem(item: Json): Channel | null {
+  if (item.type === 'message') return isFilled(item.content) ? 'content' : null;
+  if (item.type === 'reasoning') return isFilled(item.content) || isFilled(item.summary) ? 'reasoning' : null;
+  return typeof item.type === 'string' && item.type.endsWith('_call') ? 'tool' : null;
+}
+
+/** `incomplete` is what it calls an answer that reached its length. */
+function finishOf({ status, incomplete_details: details }: Json): string | null {
+  if (status === 'completed') return 'stop';
+  if (status !== 'incomplete') return null;
+  const reason = isObject(details) && typeof details.reason === 'string' ? details.reason : 'incomplete';
+  return reason === 'max_output_tokens' ? 'length' : reason;
+}
+
 /** A text, or a list of parts, that is not empty. */
 const isFilled = (value: unknown): boolean => (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
 
 function usageOf(usage: unknown): Usage | null {
   if (!isObject(usage)) return null;
-  return { promptTokens: countOf(usage.prompt_tokens), outputTokens: countOf(usage.completion_tokens) };
+  return {
+    promptTokens: countOf(usage.prompt_tokens ?? usage.input_tokens),
+    outputTokens: countOf(usage.completion_tokens ?? usage.output_tokens),
+  };
 }
 
 const countOf = (value: unknown): number | null =>

@@ -39,7 +39,7 @@ async function runUser(user: number, { plan, now, send, signal }: UsersOptions):
     const here = phaseAt(plan.phases, now());
     if (here === null) return;
     const { load, startMs, durationMs } = plan.phases[here]!;
-    if (load.kind === 'open' || user >= load.users || now() < startMs) {
+    if (load.kind !== 'closed' || user >= load.users || now() < startMs) {
       idle = true;
       await pause(now() < startMs ? startMs - now() : startMs + durationMs - now(), signal);
       continue;
@@ -71,4 +71,10 @@ export function thinkMs(think: ThinkTime, random: Random): number {
   if ('constantMs' in think) return think.constantMs;
   if ('meanMs' in think) return think.meanMs * random.exponential();
   return think.fromMs + (think.toMs - think.fromMs) * random.next();
+}
+
+/** Its mean. */
+export function meanThinkMs(think: ThinkTime): number {
+  if ('constantMs' in think) return think.constantMs;
+  return 'meanMs' in think ? think.meanMs : (think.fromMs + think.toMs) / 2;
 }

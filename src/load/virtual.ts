@@ -5,8 +5,8 @@ import type { SimOptions } from '../sim/model.ts';
 import { playVirtual, type VirtualRequest } from '../sim/virtual.ts';
 import { createHistogram, recordMs } from '../stats/histogram.ts';
 import type { Workload } from '../workload/workload.ts';
-import { schedule } from './arrivals.ts';
-import type { LoadPlan } from './plan.ts';
+import { schedule, shard } from './arrivals.ts';
+import { type LoadPlan, slotOf } from './plan.ts';
 import type { ClientPhaseHealth, LoadResult } from './result.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -25,20 +25,11 @@ export function playLoad(
   workload: Workload,
   sim: Partial<SimOptions>,
 ): { rows: Timeline[]; load: LoadResult } {
-  const { plannedMs, firstOf } = schedule(plan);
+  const whole = schedule(plan);
   const last = plan.phases.at(-1)!;
   const endMs = last.startMs + last.durationMs;
-  let phase = 0;
-  const slots = Array.from(plannedMs, (atMs, request) => {
-    while (phase + 1 < plan.phases.length && request >= firstOf[phase + 1]!) phase++;
-    const { name, pattern, startMs, durationMs } = plan.phases[phase]!;
-    const { promptTokens, maxTokens } = workload.request({
-      kind: 'load',
-      phase: name,
-      pattern,
-      index: request - firstOf[phase]!,
-      progress: (atMs - startMs) / durationMs,
-    });
+  const slots = Array.from(shard(whole, 0, 1), ({ phase, index, plannedMs: atMs }) => {
+    const { promptTokens, maxTokens } = workload.request(slotOf(plan, phase, index, atMs));
     return { atMs, phase, promptTokens, maxTokens };
   });
   const answers = playVirtual(
@@ -59,7 +50,7 @@ export function playLoad(
   }
   const rows = answers.map((answer, request) => rowOf(answer, request, slots[request]!));
   const phases = plan.phases.map((_, index): ClientPhaseHealth => {
-    const planned = (firstOf[index + 1] ?? slots.length) - firstOf[index]!;
+    const planned = whole.times[index]!.count;
     return {
       dispatchDelayMs: planned === 0 ? null : ON_TIME,
       eventLoopDelayP99Ms: 0,

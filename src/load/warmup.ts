@@ -1,9 +1,9 @@
 // Requests before the load that nobody counts: they wake the engine (graphs, caches, adapters). Closed loop, with
 // text that the load never repeats.
 
+import { openConnections } from '../transport/connections.ts';
 import { openWorkload, type WorkloadRef } from '../workload/workload.ts';
 import { createClient } from './client.ts';
-import { openConnections } from './connections.ts';
 import { limitError, readLimits } from './limits.ts';
 import type { Target } from './target.ts';
 
@@ -19,18 +19,26 @@ export interface WarmUpOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface WarmUpResult {
+  readonly ok: number;
+  readonly failed: number;
+  readonly firstError: string | null;
+  /** Mean time from send to end of those that went well, but for the first of each connection; null = too few did. */
+  readonly answerMs: number | null;
+}
+
 /**
  * Resolves when all have ended; on abort at once, with what has ended by then. Never throws for what the deployment does.
  * @throws PlimsollError what opening the workload throws; CLIENT_LIMITS where this machine ran out of open files or ports
  */
-export async function warmUp(
-  options: WarmUpOptions,
-): Promise<{ ok: number; failed: number; firstError: string | null }> {
+export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
   const { target, requests, timeoutMs, signal } = options;
   const workload = openWorkload(options.workload);
   const connections = openConnections(target);
   const limits = readLimits();
   const result = { ok: 0, failed: 0, firstError: null as string | null };
+  let answersMs = 0;
+  let answers = 0;
   let sent = 0;
   let cancelled = signal?.aborted ?? false;
   const over = Promise.withResolvers<void>();
@@ -49,8 +57,14 @@ export async function warmUp(
       cancel();
     },
     onEnd(row) {
-      if (row.outcome === 'ok') result.ok += 1;
-      else if (row.outcome !== 'cut') {
+      if (row.outcome === 'ok') {
+        result.ok += 1;
+        // The very first ones wake the engine.
+        if (row.reused) {
+          answersMs += row.endMs - row.sentMs;
+          answers += 1;
+        }
+      } else if (row.outcome !== 'cut') {
         result.failed += 1;
         result.firstError ??= `${row.outcome}${row.error === null ? '' : `: ${row.error}`}`;
       }
@@ -78,5 +92,5 @@ export async function warmUp(
     client.close();
     await connections.destroy();
   }
-  return result;
+  return { ...result, answerMs: answers === 0 ? null : answersMs / answers };
 }

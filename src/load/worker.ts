@@ -3,11 +3,15 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, PlimsollError } from '../errors.ts';
+import { openConnections, transportFor } from '../transport/connections.ts';
 import { openWorkload, type WorkloadRef } from '../workload/workload.ts';
 import type { ShardAccounts } from './accounts.ts';
-import { openConnections } from './connections.ts';
+import { schedule } from './arrivals.ts';
 import { limberUp } from './limber.ts';
+import { readLimits } from './limits.ts';
+import { type PackedRows, packRows } from './rows.ts';
 import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
+import { createWarmer } from './warm.ts';
 
 export interface WorkerJob extends ShardJob {
   readonly workloadRef: WorkloadRef;
@@ -20,7 +24,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | ({ readonly kind: 'update' } & ShardUpdate)
+  | ({ readonly kind: 'update'; readonly rows: PackedRows } & Omit<ShardUpdate, 'rows'>)
   | { readonly kind: 'done'; readonly accounts: ShardAccounts }
   | {
       readonly kind: 'failed';
@@ -56,7 +60,10 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     });
   });
   try {
-    await limberUp();
+    // Ahead of time zero: the first look at a schedule goes through all its arrivals.
+    schedule(job.plan);
+    await limberUp(transportFor(job.target), job.streamed, workload);
+    await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });
     const originMs = toThreadClock(await started);
     const accounts = await runShard(
@@ -65,7 +72,10 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
       connections,
       originMs,
       { halt: halt.signal, cut: cut.signal },
-      (update) => tell(port, { kind: 'update', ...update }),
+      (update) => {
+        const rows = packRows(update.rows);
+        tell(port, { kind: 'update', ...update, rows }, [rows.numbers.buffer]);
+      },
     );
     tell(port, { kind: 'done', accounts });
   } finally {
@@ -73,7 +83,8 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   }
 }
 
-const tell = (port: MessagePort, message: FromWorker): void => port.postMessage(message);
+const tell = (port: MessagePort, message: FromWorker, transfer: ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
 
 /**
  * The same moment on this thread's performance.now(), whose zero differs from thread to thread. Read several times:

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Config, StageName } from '../config/schema.ts';
-import type { LoadPlan, OfferedLoad, PhasePlan } from '../load/plan.ts';
+import type { LoadPlan, OfferedLoad, PhasePlan, ReplayLoad } from '../load/plan.ts';
 import type { FactDifference, Facts, RunRecord } from './schema.ts';
 
 /**
@@ -37,13 +37,18 @@ function loadFacts(plan: LoadPlan): Facts {
     facts[`${kind}.load`] = distinct(phases.map((phase) => describeLoad(phase.load)));
     facts[`${kind}.seconds`] = distinct(phases.map((phase) => rounded(phase.durationMs / 1_000)));
   }
+  const replay = plan.phases.find((phase) => phase.load.kind === 'replay')?.load as ReplayLoad | undefined;
+  // The trace's lengths are sent, whatever the workload would draw.
+  if (replay) Object.assign(facts, { trace: replay.trace.hash, promptTokens: 'as traced', output: 'as traced' });
   return facts;
 }
 
 function describeLoad(load: OfferedLoad): string {
   if (load.kind === 'closed') return `${load.users} users, think ${describeThink(load.think)}`;
+  if (load.kind === 'replay') return `replay × ${load.trace.speedup}`;
   const rate = load.from === load.to ? rounded(load.from) : `${rounded(load.from)}–${rounded(load.to)}`;
-  return `${load.process} ${rate}/s`;
+  const process = typeof load.process === 'string' ? load.process : `gamma ${load.process.gamma.burstiness}`;
+  return `${process} ${rate}/s`;
 }
 
 function describeThink(think: Extract<OfferedLoad, { kind: 'closed' }>['think']): string {

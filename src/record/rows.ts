@@ -56,9 +56,38 @@ export function encodeRow(
   row: Timeline,
   { boot, stage, phase }: { readonly boot: number; readonly stage: StoredRow['stage']; readonly phase: string },
 ): string {
-  return JSON.stringify({ boot, stage, phaseName: phase, ...row }, (key, value) =>
-    key.endsWith('Ms') && typeof value === 'number' ? toUs(value) : value,
-  );
+  // Field by field: a replacer, or a spread, takes twice the time, and there may be thousands in a second.
+  return JSON.stringify({
+    boot,
+    stage,
+    phaseName: phase,
+    request: row.request,
+    phase: row.phase,
+    worker: row.worker,
+    plannedMs: toUs(row.plannedMs),
+    sentMs: toUs(row.sentMs),
+    headersMs: toUs(row.headersMs),
+    firstByteMs: toUs(row.firstByteMs),
+    firstTokenMs: toUs(row.firstTokenMs),
+    firstContentMs: toUs(row.firstContentMs),
+    lastTokenMs: toUs(row.lastTokenMs),
+    endMs: toUs(row.endMs),
+    outcome: row.outcome,
+    status: row.status,
+    error: row.error,
+    promptTokens: row.promptTokens,
+    outputTokens: row.outputTokens,
+    tokenSource: row.tokenSource,
+    maxTokens: row.maxTokens,
+    chunks: row.chunks,
+    coalesced: row.coalesced,
+    bytes: row.bytes,
+    finish: row.finish,
+    reused: row.reused,
+    connectMs: toUs(row.connectMs),
+    retried: row.retried,
+    serverId: row.serverId,
+  } satisfies StoredRow);
 }
 
 /** One line, without its end. */
@@ -95,4 +124,4 @@ function decode<T>(schema: z.ZodType<T>, line: string, where: string): T {
   throw damaged(`${issue.path.join('.') || 'the line'}: ${issue.message}`);
 }
 
-const toUs = (ms: number): number => Math.round(ms * 1_000) / 1_000;
+const toUs = <T extends number | null>(ms: T): T => (ms === null ? ms : ((Math.round(ms * 1_000) / 1_000) as T));

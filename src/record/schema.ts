@@ -41,6 +41,7 @@ const invalidity = z.object({
   advice: z.string(),
   phase: z.string().nullable(),
 });
+const peakUse = z.object({ peak: finite, limit: finite.nullable() });
 const phase = z.object({
   name: z.string(),
   kind: z.enum(['rampIn', 'round', 'step', 'base', 'surge', 'recover']),
@@ -57,6 +58,9 @@ const phase = z.object({
     dispatchDelayMs: z.object({ p50: finite, p99: finite, max: finite }).nullable(),
     eventLoopDelayP99Ms: finite.nullable(),
     cpuShare: z.array(finite),
+    retries: finite.optional(),
+    sockets: peakUse.optional(),
+    openFiles: peakUse.optional(),
   }),
   replacedBy: z.string().optional(),
   invalid: z.array(invalidity),
@@ -129,6 +133,13 @@ export const bootSchema = z.object({
 });
 export type BootRecord = z.output<typeof bootSchema>;
 
+const workloadRecord = z.object({
+  key: z.string(),
+  facts: factsSchema,
+  /** Calibrated prompts: units of text that were sent for one token, by language. */
+  unitsPerToken: z.record(z.string(), finite.positive()).optional(),
+});
+
 export const runRecordSchema = z.object({
   schema: z.literal('plimsoll/run'),
   version: z.literal(RUN_VERSION),
@@ -144,7 +155,7 @@ export const runRecordSchema = z.object({
   /** Must match for a comparison. */
   environment: factsSchema,
   /** Must match for a comparison, stage by stage: resolved loads, lengths, seed, API, token source, …. */
-  workloads: z.partialRecord(z.enum(STAGES), z.object({ key: z.string(), facts: factsSchema })),
+  workloads: z.partialRecord(z.enum(STAGES), workloadRecord),
   /** What may differ, and is shown: commit, engine version, command, image, …. */
   subject: factsSchema,
   /** The SLO that goodput was counted by. */

@@ -66,6 +66,11 @@ export function clientTable({ record }: ReportInput): Table {
     const known = values.filter((value) => typeof value === 'number');
     return known.length === 0 ? null : Math.max(...known);
   };
+  const stages = record.boots.flatMap(({ stages }) => stages);
+  const told = <T>(read: (client: Client) => T | undefined): boolean =>
+    stages.some(({ phases }) => phases.some(({ client }) => read(client) !== undefined));
+  // Records of older versions don't tell these.
+  const machine = (['sockets', 'openFiles'] as const).filter((use) => told((client) => client[use]));
   return {
     columns: [
       right('Boot'),
@@ -75,6 +80,7 @@ export function clientTable({ record }: ReportInput): Table {
       right('Not ok'),
       right('Send delay p99'),
       right('Event loop p99'),
+      ...machine.map((use) => right(use === 'sockets' ? 'Connections' : 'Open files')),
       left('Spoilt by'),
     ],
     rows: record.boots.flatMap((boot) =>
@@ -84,6 +90,7 @@ export function clientTable({ record }: ReportInput): Table {
             sum + Object.entries(outcomes).reduce((all, [outcome, count]) => (outcome === 'ok' ? all : all + count), 0),
           0,
         );
+        const retries = stage.phases.reduce((sum, { client }) => sum + (client.retries ?? 0), 0);
         const spoilt = [...stage.invalid, ...stage.phases.flatMap(({ invalid }) => invalid)];
         return [
           text(boot.side === 'base' ? `${boot.index} (base)` : String(boot.index)),
@@ -93,11 +100,16 @@ export function clientTable({ record }: ReportInput): Table {
               ? {}
               : { sub: stage.reason === null ? stage.status : `${stage.status}: ${stage.reason}` }),
           },
-          text(formatNumber(stage.phases.reduce((sum, { sent }) => sum + sent, 0))),
+          {
+            text: formatNumber(stage.phases.reduce((sum, { sent }) => sum + sent, 0)),
+            // The server had closed the idle connection just then: nobody's error, but worth knowing.
+            ...(retries > 0 && { sub: `${formatNumber(retries)} sent again` }),
+          },
           text(formatNumber(stage.phases.reduce((sum, { dropped }) => sum + dropped, 0))),
           text(formatNumber(notOk)),
           text(formatValue('ms', worst(stage.phases.map(({ client }) => client.dispatchDelayMs?.p99)))),
           text(formatValue('ms', worst(stage.phases.map(({ client }) => client.eventLoopDelayP99Ms)))),
+          ...machine.map((use) => useCell(stage.phases.map(({ client }) => client[use]))),
           {
             text: [...new Set(spoilt.map(({ message }) => message))].slice(0, 3).join('; '),
             tone: spoilt.length > 0 ? 'bad' : 'plain',
@@ -105,6 +117,19 @@ export function clientTable({ record }: ReportInput): Table {
         ];
       }),
     ),
+  };
+}
+
+type Client = ReportInput['record']['boots'][number]['stages'][number]['phases'][number]['client'];
+
+/** The highest peak, and the limit it stands against. */
+function useCell(uses: readonly Client['sockets'][]): Cell {
+  const known = uses.filter((use) => use !== undefined);
+  if (known.length === 0) return text('–');
+  const most = known.reduce((a, b) => (b.peak > a.peak ? b : a));
+  return {
+    text: formatNumber(most.peak),
+    ...(most.limit !== null && { sub: `of ${formatNumber(most.limit)}` }),
   };
 }
 

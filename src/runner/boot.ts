@@ -9,13 +9,20 @@ import type { LoadPlan } from '../load/plan.ts';
 import { startMonitor } from '../monitor/monitor.ts';
 import { asStored, type BootRecord } from '../record/schema.ts';
 import type { StageMeasurement } from '../stages/measurement.ts';
+import type { UnitsPerToken } from '../workload/source.ts';
 import { plannedMs } from './plans.ts';
 import { measureStage, type StageContext } from './stage.ts';
+import { calibrate, checkContext } from './tokens.ts';
 
-export interface BootContext extends Omit<StageContext, 'deployment' | 'monitor' | 'history' | 'laterMs'> {
+export interface BootContext
+  extends Omit<StageContext, 'deployment' | 'monitor' | 'history' | 'laterMs' | 'unitsPerToken'> {
   readonly label: string;
   readonly plans: ReadonlyMap<StageName, LoadPlan>;
   readonly historyOf: (stage: StageName) => StageContext['history'];
+  /** Units of text a token where prompts are calibrated: of the baseline or an earlier boot; null = none yet. */
+  readonly unitsOf: (stage: StageName) => UnitsPerToken | null;
+  /** Called with what a stage is loaded with, before its load. */
+  readonly onCalibrated: (stage: StageName, units: UnitsPerToken) => void;
   /** Called after each stage, so that a killed run keeps what it had. */
   readonly onStage: (boot: BootRecord) => void;
 }
@@ -26,7 +33,10 @@ export interface BootResult {
   readonly error: PlimsollError | null;
 }
 
-/** Never throws for what the deployment does. */
+/**
+ * Never throws for what the deployment does under load.
+ * @throws PlimsollError WORKLOAD_INVALID where the workload does not fit what the engine says of itself
+ */
 export async function measureBoot(context: BootContext): Promise<BootResult> {
   const startedAt = new Date().toISOString();
   let deployment: Deployment;
@@ -69,16 +79,45 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
     error: null,
   });
   const plans = [...context.plans.values()];
+  let unitsOf: (stage: StageName) => UnitsPerToken | undefined;
+  try {
+    for (const plan of plans) await checkContext(deployment, config, plan, context.workloadDir, signal);
+    unitsOf = await calibrated(context, deployment);
+  } catch (error) {
+    if (signal.aborted) return ended('cancelled', 'cancelled');
+    throw error;
+  }
   for (const [position, plan] of plans.entries()) {
     const laterMs = plans.slice(position + 1).reduce((sum, later) => sum + plannedMs(later), 0);
     const history = context.historyOf(plan.stage);
-    const measurement = await measureStage(plan, { ...context, deployment, monitor, history, laterMs });
+    const measurement = await measureStage(plan, {
+      ...context,
+      deployment,
+      monitor,
+      history,
+      laterMs,
+      unitsPerToken: unitsOf(plan.stage),
+    });
     stages.push(measurement);
     if (measurement.status === 'cancelled' || signal.aborted) return ended('cancelled', 'cancelled');
     if (measurement.status === 'aborted') return ended('died', measurement.reason);
     context.onStage(ended('complete', null).boot);
   }
   return ended('complete', null);
+}
+
+/** What each stage takes for a token. The engine is asked once, and only where a stage has nothing pinned. */
+async function calibrated(
+  { config, plans, unitsOf, onCalibrated, signal }: BootContext,
+  deployment: Deployment,
+): Promise<(stage: StageName) => UnitsPerToken | undefined> {
+  const { prompts } = config.workload;
+  if (prompts.kind !== 'synthetic' || !prompts.calibrate) return () => undefined;
+  const stages = [...plans.keys()];
+  const fresh = stages.every((stage) => unitsOf(stage) !== null) ? null : await calibrate(deployment, config, signal);
+  const units = new Map(stages.map((stage) => [stage, unitsOf(stage) ?? fresh!]));
+  for (const [stage, each] of units) onCalibrated(stage, each);
+  return (stage) => units.get(stage);
 }
 
 type BootFacts = Pick<BootRecord, 'index' | 'startedAt' | 'bootMs' | 'end' | 'reason' | 'subject'>;

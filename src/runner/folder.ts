@@ -1,16 +1,15 @@
 // The files of a run (docs/architecture.md, "Files of a run"): written as they become known, so that a run
-// that is killed half-way leaves what it had. Whole files go through a rename; row files are gzip streams that
-// are flushed with every batch and stay readable wherever they break off.
+// that is killed half-way leaves what it had. Whole files go through a rename; row files (row-file.ts) grow.
 
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, type WriteStream } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { constants, createGzip, type Gzip } from 'node:zlib';
 import type { BaselineLookup } from '../baseline/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Policy } from '../judge/judge.ts';
 import type { Provenance } from '../report/input.ts';
+import { openRowFile } from './row-file.ts';
 
 export const RUN_FILES = {
   record: 'run.json',
@@ -40,10 +39,10 @@ export interface RunFolder {
   readonly logOf: (boot: number | 'build') => string;
   write(name: keyof typeof RUN_FILES, content: string): void;
   writeChart(name: string, svg: string): void;
-  /** Lines without their line feed. */
+  /** As RowFile.append. */
   appendRequests(lines: readonly string[]): void;
   appendSeries(lines: readonly string[]): void;
-  /** Ends both row files; resolves once they are on disk. */
+  /** As RowFile.close, of both. */
   close(): Promise<void>;
 }
 
@@ -69,8 +68,8 @@ export const folderLock = (path: string): string =>
 export function openRunFolder(path: string): RunFolder {
   for (const name of earlierRun(path)) if (OURS.test(name)) rmSync(join(path, name), { recursive: true, force: true });
   writeFileAtomic(join(path, RUN_FILES.record), `${JSON.stringify({ schema: 'plimsoll/run', status: 'starting' })}\n`);
-  const requests = openRows(join(path, RUN_FILES.requests));
-  const series = openRows(join(path, RUN_FILES.series));
+  const requests = openRowFile(join(path, RUN_FILES.requests));
+  const series = openRowFile(join(path, RUN_FILES.series));
   const pathOf = (name: keyof typeof RUN_FILES) => join(path, RUN_FILES[name]);
   return {
     path,
@@ -127,45 +126,4 @@ function holdsRun(recordPath: string): boolean {
   } catch {
     return false;
   }
-}
-
-interface Rows {
-  append(lines: readonly string[]): void;
-  close(): Promise<void>;
-}
-
-function openRows(path: string): Rows {
-  mkdirSync(join(path, '..'), { recursive: true });
-  const file: WriteStream = createWriteStream(path);
-  // Speed over size: the row path shares the cores with the load.
-  const gzip: Gzip = createGzip({ level: 1 });
-  let failure: Error | null = null;
-  const fail = (error: Error) => {
-    failure = error;
-  };
-  file.on('error', fail);
-  gzip.on('error', fail);
-  gzip.pipe(file);
-  return {
-    append(lines) {
-      if (lines.length === 0 || failure) return;
-      gzip.write(`${lines.join('\n')}\n`);
-      gzip.flush(constants.Z_SYNC_FLUSH);
-    },
-    close: () =>
-      new Promise((resolve, reject) => {
-        const finish = () =>
-          failure
-            ? reject(
-                new PlimsollError('OUT_NOT_WRITABLE', `Cannot write ${path}: ${failure.message}`, {
-                  hint: 'Is the disk full?',
-                  cause: failure,
-                }),
-              )
-            : resolve();
-        if (failure) return finish();
-        file.once('close', finish);
-        gzip.end();
-      }),
-  };
 }

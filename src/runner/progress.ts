@@ -2,7 +2,7 @@
 // error, so that standard output holds nothing but the report.
 
 import pc from 'picocolors';
-import type { LoadPlan } from '../load/plan.ts';
+import { type LoadPlan, offeredRate } from '../load/plan.ts';
 import type { LoadProgress } from '../load/result.ts';
 
 export interface Progress {
@@ -80,7 +80,7 @@ function describeLoad(plan: LoadPlan, progress: LoadProgress, laterMs: number): 
   const stageLeftMs = Math.max(0, progress.totalMs - progress.elapsedMs);
   const parts = [
     `  ${plan.stage} ${progress.draining ? 'draining' : (phase?.name ?? '')}`.padEnd(24),
-    phase ? offered(phase.load) : '',
+    phase ? offered(phase) : '',
     `${progress.requestsPerSecond.toFixed(1)} req/s`,
     `${Math.round(progress.tokensPerSecond)} tok/s`,
     `TTFT p95 ${progress.ttftP95Ms === null ? '–' : `${Math.round(progress.ttftP95Ms)} ms`}`,
@@ -91,8 +91,8 @@ function describeLoad(plan: LoadPlan, progress: LoadProgress, laterMs: number): 
   return parts.filter((part) => part !== '').join('  ');
 }
 
-const offered = (load: LoadPlan['phases'][number]['load']): string =>
-  load.kind === 'closed' ? `${load.users} users` : `${((load.from + load.to) / 2).toFixed(1)}/s offered`;
+const offered = (phase: LoadPlan['phases'][number]): string =>
+  phase.load.kind === 'closed' ? `${phase.load.users} users` : `${offeredRate(phase)?.toFixed(1)}/s offered`;
 
 const clock = (ms: number): string => {
   const seconds = Math.ceil(ms / 1_000);

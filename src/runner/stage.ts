@@ -6,13 +6,14 @@ import type { Config } from '../config/schema.ts';
 import type { Deployment } from '../deployment/boot.ts';
 import type { Target } from '../deployment/target.ts';
 import { taintedRounds } from '../judge/taint.ts';
+import { foresee, readRoom } from '../load/foresee.ts';
 import { runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
 import { warmUp } from '../load/warmup.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { waitForQuiet } from '../monitor/quiet.ts';
 import { encodeRow, encodeSample } from '../record/rows.ts';
-import { planExtraRound } from '../stages/benchmark.ts';
+import { planExtraRound, roundsRepeat } from '../stages/benchmark.ts';
 import type { StageMeasurement } from '../stages/measurement.ts';
 import { createMeasurer, type LoadEnd, type Measurer } from '../stages/measurer.ts';
 import type { WorkloadRef } from '../workload/workload.ts';
@@ -31,6 +32,8 @@ export interface StageContext {
   readonly signal: AbortSignal;
   /** Planned load of the stages (and boots) still to come, for the clock that people watch. */
   readonly laterMs: number;
+  /** Where prompts are calibrated. */
+  readonly unitsPerToken: WorkloadRef['unitsPerToken'];
 }
 
 const WARM_UP = { requests: 16, concurrency: 8, timeoutMs: 60_000 };
@@ -44,6 +47,7 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
     engine: config.deployment.engine,
     baseDir: context.workloadDir,
     stage: plan.stage,
+    unitsPerToken: context.unitsPerToken,
   };
   const target: Target = { url: deployment.url, headers: deployment.headers, ca: deployment.ca };
 
@@ -52,6 +56,9 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
     progress.warn(
       `${plan.stage}: ${warm.failed} of ${warm.ok + warm.failed} warm-up requests failed (${warm.firstError ?? 'no reason given'})`,
     );
+  const { refusal, warnings } = foresee(plan, await readRoom(target.url), warm.answerMs);
+  if (refusal !== null) throw refusal;
+  for (const warning of warnings) progress.warn(warning);
   await waitForQuiet(context.monitor, { timeoutMs: QUIET_LIMIT_MS, signal });
 
   const measurer = createMeasurer({
@@ -60,8 +67,9 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
     requestTimeoutMs: config.workload.requestTimeout,
     bootMs: deployment.bootMs,
   });
-  const first = await load(plan, measurer, workload, target, context);
-  if (plan.stage !== 'benchmark' || first.load.end !== 'complete' || first.died !== null)
+  const { answerMs } = warm;
+  const first = await load(plan, measurer, workload, target, answerMs, context);
+  if (plan.stage !== 'benchmark' || !roundsRepeat(plan) || first.load.end !== 'complete' || first.died !== null)
     return measurer.finish([first]);
 
   const measured = measurer.finish([first]);
@@ -69,7 +77,7 @@ export async function measureStage(plan: LoadPlan, context: StageContext): Promi
   if (spoilt === null) return measured;
   progress.note(`round ${spoilt.round + 1} is replaced: ${spoilt.reason}`);
   const extra = planExtraRound(plan);
-  const second = await load(extra, measurer.extraRound(extra), workload, target, context);
+  const second = await load(extra, measurer.extraRound(extra), workload, target, answerMs, context);
   const gone = second.died ?? (second.load.end === 'dead' ? second.load.reason : null);
   if (gone !== null) return { ...measured, status: 'aborted', reason: gone };
   if (signal.aborted) return { ...measured, status: 'cancelled', reason: 'cancelled' };
@@ -81,6 +89,7 @@ async function load(
   measurer: Pick<Measurer, 'add' | 'shouldStop'>,
   workload: WorkloadRef,
   target: Target,
+  answerMs: number | null,
   context: StageContext,
 ): Promise<LoadEnd> {
   const { deployment, folder, monitor, progress, signal, boot } = context;
@@ -92,7 +101,7 @@ async function load(
   });
   const phaseNames = plan.phases.map((phase) => phase.name);
   const result = await runLoad(
-    { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets },
+    { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets, answerMs },
     {
       onRows(rows) {
         measurer.add(rows);

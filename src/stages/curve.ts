@@ -3,12 +3,12 @@
 // plateau.
 
 import { mean } from 'simple-statistics';
+import { offeredRate } from '../load/plan.ts';
 import { pava } from '../stats/pava.ts';
 import { mannKendall } from '../stats/theil-sen.ts';
 import type { PhaseMetric } from './figures.ts';
 import type { CurvePoint } from './measurement.ts';
 import type { MeasuredPhase } from './phase.ts';
-import { offeredRate } from './phases.ts';
 
 /** A step holds while at most this share of its requests misses the SLO. */
 export const MISSED_LIMIT = 0.05;

@@ -3,6 +3,7 @@
 
 import type { StageName } from '../config/schema.ts';
 import type { PhaseKind } from '../load/plan.ts';
+import type { PeakUse } from '../load/result.ts';
 import type { Outcome } from '../load/timeline.ts';
 
 /**
@@ -71,6 +72,10 @@ export interface PhaseMeasurement {
     readonly dispatchDelayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
     readonly eventLoopDelayP99Ms: number | null;
     readonly cpuShare: readonly number[];
+    /** Requests sent again after a keep-alive race; what was open at once, and the limit. Absent in older records. */
+    readonly retries?: number | undefined;
+    readonly sockets?: PeakUse | undefined;
+    readonly openFiles?: PeakUse | undefined;
   };
   /** Benchmark: the extra round that counts instead of this one, which is in no metric of the stage. */
   readonly replacedBy?: string | undefined;

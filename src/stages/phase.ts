@@ -1,12 +1,12 @@
 // One phase of a load, measured: what was planned, sent, received and sampled in it, put together.
 
 import type { Config } from '../config/schema.ts';
-import type { LoadPlan, PhasePlan } from '../load/plan.ts';
+import { type LoadPlan, offeredRate, type PhasePlan } from '../load/plan.ts';
 import type { ClientPhaseHealth, LoadResult } from '../load/result.ts';
 import type { Sample, SamplerProblem } from '../monitor/sample.ts';
 import { type Figures, isCounter, metricsOf, type PhaseMetric, talliedFigures } from './figures.ts';
 import type { PhaseMeasurement } from './measurement.ts';
-import { endOf, offeredRate, steadyFromMs } from './phases.ts';
+import { endOf, steadyFromMs } from './phases.ts';
 import { inFlight, levelsWithin, sumWithin } from './series.ts';
 import { BUCKET_MS, type PhaseTally, type Tally } from './tally.ts';
 
@@ -94,6 +94,9 @@ function measurePhase(
         dispatchDelayMs: delayOf(health),
         eventLoopDelayP99Ms: health.eventLoopDelayP99Ms,
         cpuShare: health.cpuShare,
+        ...(health.retries !== undefined && { retries: health.retries }),
+        ...(health.sockets && { sockets: health.sockets }),
+        ...(health.openFiles && { openFiles: health.openFiles }),
       },
       invalid: [],
     },

@@ -1,8 +1,9 @@
 // What planners and measurers share about phases: how they follow each other in time, and from when on a phase
 // counts as steady.
 
-import type { Rate } from '../config/schema.ts';
+import type { Rate, Replay } from '../config/schema.ts';
 import type { PhasePlan } from '../load/plan.ts';
+import type { Trace } from '../workload/trace.ts';
 
 /** What every stage's plan takes from outside its own section of the configuration. */
 export interface PlanCommon {
@@ -12,6 +13,8 @@ export interface PlanCommon {
   readonly stallTimeoutMs: number;
   /** Requests per second of a load as configured; resolves shares of the baseline's knee. */
   readonly rates: (rate: Rate) => number;
+  /** The first `untilMs` of a trace, sped up. */
+  readonly trace: (replay: Replay, untilMs: number) => Trace;
 }
 
 /** Puts phases one after the other from 0 on. */
@@ -39,7 +42,3 @@ export function steadyFromMs({ kind, startMs, durationMs }: PhasePlan): number {
 }
 
 export const endOf = (phase: PhasePlan): number => phase.startMs + phase.durationMs;
-
-/** Requests per second offered on average; null in closed loop. */
-export const offeredRate = ({ load }: PhasePlan): number | null =>
-  load.kind === 'open' ? (load.from + load.to) / 2 : null;

@@ -1,7 +1,7 @@
 // From a stage's configuration to its LoadPlan: the door of the three planners. Pure: shares of the knee come
-// resolved through `rates`.
+// resolved through `rates`, traces read through `trace`.
 
-import type { Config, Rate, StageName } from '../config/schema.ts';
+import type { Config, StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import type { LoadPlan } from '../load/plan.ts';
 import { planBenchmark } from './benchmark.ts';
@@ -11,16 +11,16 @@ import { planStepSurge } from './step-surge.ts';
 
 /**
  * The plan of one configured stage.
- * @param rates requests per second of a load as configured; resolves shares of the baseline's knee
+ * @param outside what the configuration only names
  * @throws PlimsollError CONFIG_INVALID where the configuration has no such stage
  */
-export function planStage(stage: StageName, config: Config, rates: (rate: Rate) => number): LoadPlan {
+export function planStage(stage: StageName, config: Config, outside: Pick<PlanCommon, 'rates' | 'trace'>): LoadPlan {
   const common: PlanCommon = {
     seed: config.workload.seed,
     maxInFlight: config.client.maxInFlight,
     requestTimeoutMs: config.workload.requestTimeout,
     stallTimeoutMs: config.workload.stallTimeout,
-    rates,
+    ...outside,
   };
   switch (stage) {
     case 'benchmark':

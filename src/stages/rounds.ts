@@ -92,8 +92,10 @@ const DRIFT_REQUESTS = 10;
  * No steady state, read from the requests in flight over the rounds: MSER-5 finds no cut before its half-way limit,
  * and from third to third the level at least doubles (or halves), by 10 requests at least. Rising, the deployment
  * did not keep up: its own doing, so a note. Falling, the ramp-in was too short for a cold start: not judgeable.
+ * A trace's load rises and falls by itself.
  */
 function driftOf(rounds: readonly MeasuredPhase[]): Drift | null {
+  if (rounds.some((round) => round.plan.load.kind === 'replay')) return null;
   const levels = rounds.flatMap((round) => round.levels);
   const third = Math.floor(levels.length / 3);
   if (third < 5 || !mser5(levels).hitLimit) return null;

@@ -1,10 +1,10 @@
 // TTFT by short windows of planned time, for the step-surge stage: how bad a surge got and when it was over.
 
 import { build, type Histogram } from 'hdr-histogram-js';
-import type { LoadPlan } from '../load/plan.ts';
+import { type LoadPlan, offeredRate } from '../load/plan.ts';
 import { startOf, type Timeline } from '../load/timeline.ts';
 import { recordMs } from '../stats/histogram.ts';
-import { endOf, offeredRate } from './phases.ts';
+import { endOf } from './phases.ts';
 
 /** About how many requests a window of the base load should hold, for a p95 that says something. */
 const REQUESTS_PER_WINDOW = 20;

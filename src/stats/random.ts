@@ -8,6 +8,8 @@ export interface Random {
   normal(): number;
   /** Exponential with mean 1. */
   exponential(): number;
+  /** Gamma with this shape (above 0) and scale 1: its mean is `shape`. */
+  gamma(shape: number): number;
   /** Whole number from `lo` to `hi`, both included. */
   int(lo: number, hi: number): number;
 }
@@ -32,13 +34,34 @@ export function createRandom(seed: number | string): Random {
   for (let i = 0; i < 12; i++) bits();
 
   const next = (): number => ((bits() >>> 5) * 67_108_864 + (bits() >>> 6)) / 9_007_199_254_740_992;
+  // Box–Muller (1958), second value thrown away: every call takes the same number of bits.
+  const normal = (): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
   return {
     next,
-    // Box–Muller (1958), second value thrown away: every call takes the same number of bits.
-    normal: () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
+    normal,
     exponential: () => Math.abs(Math.log(1 - next())),
+    gamma: (shape) =>
+      shape < 1
+        ? gammaFromOne(shape + 1, next, normal) * (1 - next()) ** (1 / shape)
+        : gammaFromOne(shape, next, normal),
     int: (lo, hi) => lo + Math.floor(next() * (hi - lo + 1)),
   };
+}
+
+/**
+ * For shapes from 1 on: G. Marsaglia, W. W. Tsang, A Simple Method for Generating Gamma Variables, ACM TOMS 26 (2000),
+ * 363–372; below 1 the boost of its section 6 multiplies a draw of shape + 1 by U^(1/shape).
+ */
+function gammaFromOne(shape: number, next: () => number, normal: () => number): number {
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = normal();
+    const v = (1 + c * x) ** 3;
+    if (v <= 0) continue;
+    const u = next();
+    if (u < 1 - 0.0331 * x ** 4 || Math.log(u) < (x * x) / 2 + d * (1 - v + Math.log(v))) return d * v;
+  }
 }
 
 /** A seed (whole, below 2⁴⁸) for one purpose, from what names it: `deriveSeed(seed, 'lengths', phase, i)`. */
@@ -49,7 +72,15 @@ export function deriveSeed(...parts: readonly (string | number)[]): number {
 
 /** Typed and length-prefixed, so that ('a', 'bc'), ('ab', 'c') and (1), ('1') part. */
 const encode = (parts: readonly (string | number)[]): string =>
-  parts.map((part) => `${typeof part === 'number' ? 'n' : 's'}${String(part).length}:${part}`).join('');
+  parts
+    .map((part) => {
+      const text = typeof part === 'number' ? digits(part) : part;
+      return `${typeof part === 'number' ? 'n' : 's'}${text.length}:${text}`;
+    })
+    .join('');
+
+/** As String(value), which V8 keeps in its old space: at thousands of seeds a second memory would fill up with them. */
+const digits = (value: number): string => (Number.isSafeInteger(value) && value > 0 ? value.toFixed(0) : String(value));
 
 /** MurmurHash3 x86_32 over UTF-16 code units, two to a block. */
 function murmur3(text: string, seed: number): number {

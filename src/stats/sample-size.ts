@@ -28,12 +28,13 @@ export function minimumSample(q: number, confidence = 0.99): number {
  */
 export function provenPercentile(n: number, q: number, confidence = 0.99): number {
   const beyond = 1 - q;
-  let probability = q ** n; // P(X = 0), then P(X = k − 1) in turn
-  let below = probability;
+  // log P(X = 0), then log P(X = k − 1) in turn: q ** n itself is 0 from 74,000 values on.
+  let logProbability = n * Math.log(q);
+  let below = Math.exp(logProbability);
   let k = 1;
   while (1 - below > 1 - confidence && k < n) {
-    probability *= ((n - k + 1) / k) * (beyond / q);
-    below += probability;
+    logProbability += Math.log(((n - k + 1) / k) * (beyond / q));
+    below += Math.exp(logProbability);
     k += 1;
   }
   return (100 * (n - k + 1)) / n;

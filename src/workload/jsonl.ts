@@ -1,19 +1,19 @@
 // Prompts from a JSONL file. In: the file's path. Out: its lines, checked, with a hash of the content.
 
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import type { WorkloadConfig } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
-import { unitEnds } from './words.ts';
+import { eachLine } from './lines.ts';
+import { countUnits } from './words.ts';
 
-export interface JsonlPrompt {
+export interface StoredPrompt {
   readonly content: { readonly prompt: string } | { readonly messages: readonly object[] };
   readonly maxTokens: number | null;
   /** Words, CJK characters and punctuation marks: an approximation, as for synthetic prompts. */
   readonly tokens: number;
 }
 
-export interface JsonlFile {
-  readonly prompts: readonly JsonlPrompt[];
+export interface PromptFile {
+  readonly prompts: readonly StoredPrompt[];
   /** sha256 of the bytes, hex. */
   readonly hash: string;
 }
@@ -23,42 +23,32 @@ export interface JsonlFile {
  * blank lines skipped.
  * @throws PlimsollError INPUT_NOT_FOUND, or WORKLOAD_INVALID naming the first bad line
  */
-export function readJsonl(path: string, api: 'chat' | 'completions'): JsonlFile {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new PlimsollError('INPUT_NOT_FOUND', `Cannot read the prompts in ${path}: ${(cause as Error).message}`, {
-      hint: 'workload.prompts.file is looked for beside the configuration file.',
-      cause,
-    });
-  }
-  const prompts: JsonlPrompt[] = [];
-  let line = 0;
-  for (const text of bytes
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .split('\n')) {
-    line += 1;
-    if (text.trim() === '') continue;
-    const prompt = readLine(text, api);
-    if (typeof prompt === 'string') {
-      throw new PlimsollError('WORKLOAD_INVALID', `${path}:${line}: ${prompt}`, {
-        hint: 'Each line is one JSON object: {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, optionally with "max_tokens".',
-      });
-    }
-    prompts.push(prompt);
-  }
+export function readJsonl(path: string, api: WorkloadConfig['api']): PromptFile {
+  const prompts: StoredPrompt[] = [];
+  const hash = eachLine(
+    path,
+    (text, line) => {
+      if (text.trim() === '') return;
+      const prompt = readLine(text, api);
+      if (typeof prompt === 'string') {
+        throw new PlimsollError('WORKLOAD_INVALID', `${path}:${line}: ${prompt}`, {
+          hint: 'Each line is one JSON object: {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}, optionally with "max_tokens".',
+        });
+      }
+      prompts.push(prompt);
+    },
+    'workload.prompts.file',
+  );
   if (prompts.length === 0) {
     throw new PlimsollError('WORKLOAD_INVALID', `${path} has no prompts; expected at least one line of JSON`, {
       hint: 'Write one JSON object a line: {"prompt": "…"}.',
     });
   }
-  return { prompts, hash: createHash('sha256').update(bytes).digest('hex') };
+  return { prompts, hash };
 }
 
 /** The prompt, or what is wrong with the line. */
-function readLine(text: string, api: 'chat' | 'completions'): JsonlPrompt | string {
+function readLine(text: string, api: WorkloadConfig['api']): StoredPrompt | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -75,16 +65,13 @@ function readLine(text: string, api: 'chat' | 'completions'): JsonlPrompt | stri
   }
   if (prompt !== undefined) {
     if (typeof prompt !== 'string' || prompt === '') return '"prompt" must be text that is not empty';
-    return { content: { prompt }, maxTokens: maxTokens as number | null, tokens: unitEnds(prompt).length };
+    return { content: { prompt }, maxTokens: maxTokens as number | null, tokens: countUnits(prompt) };
   }
   if (api === 'completions') return '"messages" needs workload.api: chat; with api: completions write "prompt"';
   const wrong = wrongMessages(messages);
   if (wrong !== null) return wrong;
   const list = messages as readonly { content?: unknown }[];
-  const tokens = list.reduce(
-    (sum, { content }) => sum + (typeof content === 'string' ? unitEnds(content).length : 0),
-    0,
-  );
+  const tokens = list.reduce((sum, { content }) => sum + (typeof content === 'string' ? countUnits(content) : 0), 0);
   return { content: { messages: list }, maxTokens: maxTokens as number | null, tokens };
 }
 

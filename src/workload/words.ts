@@ -193,7 +193,15 @@ grep -c error "$file" || exit 1`
 /** Splits text into what counts as one token here: a word, a CJK character, or a punctuation mark. */
 const UNIT = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}\p{N}_]+|[^\s\p{L}\p{M}\p{N}_]/gu;
 
-/** Where each unit of `text` ends, in UTF-16 units. Its length is the number of units. */
+/** Number of units in `text`. */
+export function countUnits(text: string): number {
+  UNIT.lastIndex = 0;
+  let units = 0;
+  while (UNIT.test(text)) units += 1;
+  return units;
+}
+
+/** Where each unit of `text` ends, in UTF-16 units. */
 export function unitEnds(text: string): number[] {
   return Array.from(text.matchAll(UNIT), (match) => match.index + match[0].length);
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bootValue, spreadOfEntries } from '../../src/baseline/ledger.ts';
-import { pinnedKnee } from '../../src/baseline/lookup.ts';
+import { pinnedKnee, pinnedUnits } from '../../src/baseline/lookup.ts';
 import { prune } from '../../src/baseline/prune.ts';
 import type { BaselineFile, History } from '../../src/baseline/schema.ts';
 import { baselineFileSchema } from '../../src/baseline/schema.ts';
@@ -355,6 +355,29 @@ test('the knee is pinned by the first linear boot and outlives new boots, segmen
     30,
   );
   assert.equal(pinnedKnee(addRun(null, linear([2], 'k', 'below'), { keep: 10 }).file), null);
+});
+
+test('what a calibrated stage takes for a token is pinned, goes on to the next segment, and other text is refused', () => {
+  const run = (en?: number) => {
+    const made = record([[measured('benchmark', { 'tpot.p95': metric([20]) })]]);
+    const workload = made.workloads.benchmark!;
+    return { ...made, workloads: { benchmark: en === undefined ? workload : { ...workload, unitsPerToken: { en } } } };
+  };
+  const first = addRun(null, run(0.7), { keep: 10 }).file;
+  assert.deepEqual(pinnedUnits(benchmark(first)), { en: 0.7 });
+  assert.deepEqual(baselineFileSchema.parse(JSON.parse(JSON.stringify(first))), first);
+  const { added, refused } = addRun(first, run(0.8), { keep: 10 });
+  assert.deepEqual(added, []);
+  assert.match(refused.join(), /calibrated to another tokenizer/);
+  const same = addRun(first, run(0.7), { keep: 10 }).file;
+  const accepted = addRun(same, run(0.7), { keep: 10, newSegment: { reason: 'accepted' } }).file;
+  assert.deepEqual(pinnedUnits(benchmark(accepted)), { en: 0.7 });
+  assert.deepEqual(
+    pinnedUnits(benchmark(addRun(first, run(0.8), { keep: 10, newSegment: { reason: 'other model' } }).file)),
+    { en: 0.8 },
+  );
+  assert.equal(pinnedUnits(benchmark(addRun(null, run(), { keep: 10 }).file)), null);
+  assert.equal(pinnedUnits(null), null);
 });
 
 test('promote carries the newest segment and its boots once', () => {

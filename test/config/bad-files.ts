@@ -53,6 +53,19 @@ workload: { model: "" }
 `,
   },
   {
+    name: 'a trace beside what it says itself',
+    yaml: `${HEAD}  prompts: { kind: synthetic, sharedPrefix: { groups: 0, tokens: 8 } }
+stages:
+  benchmark: { replay: { file: t.jsonl, speedup: 0 }, rate: 5/s, arrivals: { gamma: { burstiness: 0 } } }
+`,
+  },
+  {
+    name: 'a trace with prompts of a file',
+    yaml: `${HEAD}  prompts: { kind: jsonl, file: p.jsonl }
+stages: { benchmark: { replay: { file: t.jsonl } } }
+`,
+  },
+  {
     name: 'other prompts',
     yaml: `${HEAD}  prompts: { kind: json, file: x }
   temperature: hot

@@ -21,9 +21,10 @@ test('what is described is what the stages plan: phases, durations and expected 
         STAGES.filter((stage) => config.stages[stage]),
       );
       for (const stage of description.stages) {
-        const plan = planStage(stage.stage, config, (rate) =>
-          'perSecond' in rate ? rate.perSecond : assert.fail('no shares here'),
-        );
+        const plan = planStage(stage.stage, config, {
+          rates: (rate) => ('perSecond' in rate ? rate.perSecond : assert.fail('no shares here')),
+          trace: () => assert.fail('no traces here'),
+        });
         assert.deepEqual(
           stage.phases.map(({ name }) => name),
           plan.phases.map(({ name }) => name),
@@ -63,12 +64,16 @@ test('a percentile is borne from its minimum sample on, and a rule on a thin one
   assert.deepEqual(at('60s').stages[0]?.bears, ['p50']);
 });
 
-test('users and shares of the knee promise no number of requests', () => {
+test('users, traces and shares of the knee promise no number of requests', () => {
   const [users] = describeConfig(parse({ ...minimal, stages: { benchmark: { users: 8 } } })).stages;
   assert.deepEqual(
     [users?.requests, users?.sample, users?.bears, users?.phases[0]?.load],
     [null, null, null, '8 users'],
   );
+  const [replay] = describeConfig(
+    parse({ ...minimal, stages: { benchmark: { replay: { file: 'day.csv', speedup: 2 } } } }),
+  ).stages;
+  assert.deepEqual([replay?.requests, replay?.phases[0]?.load], [null, 'day.csv, 2 times as fast']);
   const [share] = describeConfig(
     parse({ ...minimal, stages: { linear: { from: '50%', to: '150%', steps: 3 } } }),
   ).stages;

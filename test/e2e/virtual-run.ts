@@ -15,7 +15,7 @@ import { openWorkload } from '../../src/workload/workload.ts';
 const ENVIRONMENT = { kind: 'simulated', method: METHOD_VERSION };
 
 export function virtualRun(config: Config, cwd: string, sims: readonly Partial<SimOptions>[]): RunRecord {
-  const { plans } = planStages(config, { kind: 'none', reason: 'virtual' });
+  const { plans } = planStages(config, { kind: 'none', reason: 'virtual' }, cwd);
   const options = { config, cwd, mode: 'baseline' as const, name: '', provenance: { commit: null } };
   let record = beginRecord(options, ENVIRONMENT, plans);
   for (const [index, sim] of sims.entries()) {

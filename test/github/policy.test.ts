@@ -217,6 +217,15 @@ test('the prompts that are sent are the base’s, out of reach of the change, an
   assert.equal(readFileSync(promptsOf(same), 'utf8'), LONG, 'nor does what is written later get at it');
 });
 
+test('a trace that the base replays is the base’s too', async (t) => {
+  const replayed = config('serve', '1s').replace('{ rate: 8/s }', '{ replay: { file: t.jsonl } }');
+  const { clone, baseSha } = change(t, { 'plimsoll.yml': replayed, 't.jsonl': LONG }, { 't.jsonl': SHORT });
+  const policy = await resolve(clone, pullRequest(baseSha));
+  const file = policy.config.stages.benchmark?.replay?.file ?? assert.fail('no trace');
+  assert.equal(readFileSync(file, 'utf8'), LONG);
+  assert.deepEqual(policy.policyChanges, ['stages.benchmark.replay.file: another content of t.jsonl']);
+});
+
 test('a file of the machine, or of an earlier step, is taken as it is; one that only the change has is not', async (t) => {
   for (const file of ['/srv/prompts.jsonl', '../outside.jsonl', 'downloaded.jsonl']) {
     const { clone, baseSha } = change(t, { 'plimsoll.yml': withPrompts(file) }, { x: '1' });

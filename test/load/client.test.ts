@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createClient } from '../../src/load/client.ts';
-import { openConnections } from '../../src/load/connections.ts';
 import type { Outcome, Timeline } from '../../src/load/timeline.ts';
+import { openConnections } from '../../src/transport/connections.ts';
+import { certificate, noCertificate } from './certificate.ts';
 import {
   answer,
   content,
@@ -24,24 +21,6 @@ import {
   stream,
   usage,
 } from './torture.ts';
-
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-
-/** Self-signed, for localhost. */
-function certificate(): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'plimsoll-tls-'));
-  try {
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const made = spawnSync('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert],
-    ]);
-    assert.equal(made.status, 0, made.stderr.toString());
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 interface Asking {
   streamed?: boolean;
@@ -74,7 +53,7 @@ async function ask(url: string, asking: Asking = {}): Promise<{ rows: Timeline[]
     stallTimeoutMs: asking.stallTimeoutMs ?? 10_000,
     worker: 0,
     originMs: performance.now(),
-    onToken(_phase, _tMs, gapMs) {
+    onToken(_request, _phase, _tMs, gapMs) {
       gaps.push(gapMs);
       for (const until = performance.now() + (asking.busyMs ?? 0); performance.now() < until; );
     },
@@ -518,6 +497,48 @@ describe('connections', () => {
     assert.equal(server.requests, 3);
   });
 
+  test('closed just as a request goes in are not tried one by one: the second try is on a new one', async () => {
+    await using server = await startTorture((connection) => {
+      if (connection.nth === 2) connection.reset();
+      else void stream(1)(connection);
+    });
+    const target = { url: server.url, headers: {} };
+    const connections = openConnections(target);
+    const rows: Timeline[] = [];
+    let ended = (): void => {};
+    const client = createClient({
+      connections,
+      target,
+      path: '/v1/chat/completions',
+      streamed: true,
+      requestTimeoutMs: 10_000,
+      stallTimeoutMs: 10_000,
+      worker: 0,
+      originMs: performance.now(),
+      onEnd(row) {
+        rows.push(row);
+        if (client.inFlight === 0) ended();
+      },
+    });
+    const send = (requests: readonly number[]): Promise<void> =>
+      new Promise((resolve) => {
+        ended = resolve;
+        for (const request of requests)
+          client.send({ request, phase: 0, plannedMs: null, body: Buffer.from('{}'), maxTokens: 8, promptTokens: 5 });
+      });
+    try {
+      await send([0, 1, 2]);
+      assert.equal(server.connections, 3);
+      await send([3]);
+    } finally {
+      client.close();
+      await connections.destroy();
+    }
+    assert.deepEqual([rows[3]!.outcome, rows[3]!.retried, rows[3]!.reused], ['ok', true, false]);
+    assert.ok(rows[3]!.connectMs! >= 0);
+    assert.equal(server.requests, 5, 'one lost, one sent again');
+  });
+
   test('lost in mid-answer are not tried again', async () => {
     await using server = await startTorture(async (connection) => {
       if (connection.nth === 1) return stream(1)(connection);
@@ -547,7 +568,7 @@ describe('connections', () => {
   });
 
   test('trust the given authority, and nobody else', {
-    skip: !hasOpenssl && 'needs openssl to make a certificate',
+    skip: noCertificate,
   }, async () => {
     const { key, cert } = certificate();
     const server = createHttpsServer({ key, cert }, (request, response) => {

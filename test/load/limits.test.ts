@@ -3,7 +3,8 @@ import { execFile, spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { connectionsOf, limitError, readLimits, shortageOf } from '../../src/load/limits.ts';
+import { connectionsOf } from '../../src/load/foresee.ts';
+import { limitError, readLimits, shortageOf } from '../../src/load/limits.ts';
 import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
 import { startTorture } from './torture.ts';
 
@@ -87,7 +88,8 @@ describe('whose fault a failed connect is', () => {
   test('the error names the limits of this machine and what the load needs', () => {
     const phase = (load: OfferedLoad) =>
       ({ name: 'x', kind: 'round', startMs: 0, durationMs: 1, load, pattern: 1 }) as const;
-    const plan = (...loads: OfferedLoad[]) => ({ phases: loads.map(phase) }) as unknown as LoadPlan;
+    const plan = (...loads: OfferedLoad[]) =>
+      ({ phases: loads.map(phase), maxInFlight: 10_000 }) as unknown as LoadPlan;
     assert.equal(connectionsOf(plan({ kind: 'open', process: 'poisson', from: 10, to: 800 })), 1_600);
     assert.equal(connectionsOf(plan({ kind: 'closed', users: 70, think: { constantMs: 0 } })), 70);
     const limits = readLimits();

@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createSseParser } from '../../src/load/sse.ts';
+import { SseParser, utf8Of } from '../../src/load/sse.ts';
 
 type Event = readonly [data: string, event: string];
+
+const listen = (onEvent: (data: string, event: string, raw: string | null) => void): SseParser =>
+  new SseParser({ onEvent, skip: (_text, at) => at });
 
 /** Feeds the bytes cut at the given places. */
 function parse(bytes: Uint8Array, cuts: readonly number[] = []): Event[] {
   const events: Event[] = [];
-  const parser = createSseParser((data, event) => events.push([data, event]));
+  const parser = listen((data, event) => events.push([utf8Of(data), utf8Of(event)]));
   const places = [...cuts].sort((a, b) => a - b);
   let from = 0;
   for (const place of [...places, bytes.length]) {
     // A transport may use its buffer again: what was pushed is overwritten afterwards.
-    const piece = bytes.slice(from, place);
+    const piece = Buffer.copyBytesFrom(bytes, from, place - from);
     parser.push(piece);
     piece.fill(0x21);
     from = place;
@@ -46,7 +49,7 @@ function oracle(bytes: Uint8Array): Event[] {
   return events;
 }
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const bytesOf = (text: string): Buffer => Buffer.from(text);
 
 const line = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => `data: ${text.replace(/[\r\n]/g, '')}`),
@@ -109,12 +112,53 @@ describe('the SSE parser', () => {
   test('gives an event as soon as its blank line is there, CR alone included', () => {
     for (const end of ['\n\n', '\r\r', '\r\n\r\n']) {
       const events: string[] = [];
-      const parser = createSseParser((data) => events.push(data));
+      const parser = listen((data) => events.push(data));
       parser.push(bytesOf(`data: a${end}`));
       assert.deepEqual(events, ['a'], JSON.stringify(end));
       parser.push(bytesOf(`data: b${end}`));
       assert.deepEqual(events, ['a', 'b'], JSON.stringify(end));
     }
+  });
+
+  test('tells an event as it came where one chunk holds it, with its line ends and without comments before it', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('\n', '\r\n'),
+        fc.array(fc.constantFrom('{}', '{"a":"é"}', '[DONE]'), { maxLength: 6 }),
+        (eol, values) => {
+          const raws: (string | null)[] = [];
+          const parser = listen((_data, _event, raw) => raws.push(raw));
+          const events = values.map((value) => `event: x${eol}data: ${value}${eol}${eol}`);
+          parser.push(bytesOf(events.map((event) => `: ping${eol}${event}`).join('')));
+          assert.deepEqual(
+            raws.map((raw) => raw && utf8Of(raw)),
+            events,
+          );
+        },
+      ),
+    );
+    const raws: (string | null)[] = [];
+    const parser = listen((_data, _event, raw) => raws.push(raw));
+    parser.push(bytesOf('data: a'));
+    parser.push(bytesOf('\n\ndata: b\n\n'));
+    assert.deepEqual(raws, [null, 'data: b\n\n']);
+  });
+
+  test('asks its listener at every place where an event may begin, and goes on where that says it ends', () => {
+    const asked: number[] = [];
+    const events: string[] = [];
+    const known = 'data: known\n\n';
+    const parser = new SseParser({
+      onEvent: (data) => events.push(data),
+      skip(text, at) {
+        asked.push(at);
+        return text.startsWith(known, at) ? at + known.length : at;
+      },
+    });
+    parser.push(bytesOf(`${known}${known}data: a\n\n${known}data: b\ndata: known\n\n${known}da`));
+    parser.push(bytesOf('ta: known\n\n'));
+    assert.deepEqual(events, ['a', 'b\nknown', 'known']);
+    assert.deepEqual(asked, [0, 13, 26, 35, 48, 69, 82]);
   });
 
   test('takes CR LF cut in the middle as one line end', () => {
@@ -137,7 +181,7 @@ describe('the SSE parser', () => {
   }, () => {
     const long = bytesOf(`data: ${'x'.repeat(3_000_000)}\n\n`);
     let got = 0;
-    const parser = createSseParser((data) => {
+    const parser = listen((data) => {
       got = data.length;
     });
     for (let i = 0; i < long.length; i++) parser.push(long.subarray(i, i + 1));

@@ -59,6 +59,58 @@ describe('an event of a stream', () => {
   });
 });
 
+describe('an event of the Responses API', () => {
+  const read = (type: string, fields: object = {}) => readEvent(JSON.stringify({ type, ...fields }), type);
+  const none = { kind: 'chunk', token: null, finish: null, usage: null, id: null };
+
+  test('bears a token where it is a delta that is not empty, by the channel of its type', () => {
+    for (const [type, token] of [
+      ['response.output_text.delta', 'content'],
+      ['response.refusal.delta', 'content'],
+      ['response.reasoning_text.delta', 'reasoning'],
+      ['response.reasoning_summary_text.delta', 'reasoning'],
+      ['response.function_call_arguments.delta', 'tool'],
+      ['response.custom_tool_call_input.delta', 'tool'],
+    ]) {
+      assert.deepEqual(read(type!, { delta: 'a' }), { ...none, token }, type);
+      assert.deepEqual(read(type!, { delta: '' }), none, type);
+    }
+    assert.deepEqual(read('response.output_text.done', { text: 'a', delta: 'a' }), none);
+    assert.deepEqual(read('response.output_item.added', { item: { type: 'message' } }), none);
+  });
+
+  test('ends the answer with its usage, whether complete or cut at its length, and repeats no token', () => {
+    const output = [{ type: 'message', content: [{ type: 'output_text', text: 'a' }] }];
+    const usage = { input_tokens: 3, output_tokens: 5 };
+    const response = { id: 'r', status: 'completed', output, usage, error: null };
+    const counted = { ...none, id: 'r', usage: { promptTokens: 3, outputTokens: 5 } };
+    assert.deepEqual(read('response.created', { response: { id: 'r', status: 'in_progress' } }), { ...none, id: 'r' });
+    assert.deepEqual(read('response.completed', { response }), { ...counted, finish: 'stop' });
+    const incomplete = { ...response, status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } };
+    assert.deepEqual(read('response.incomplete', { response: incomplete }), { ...counted, finish: 'length' });
+  });
+
+  test('is an error where the answer failed', () => {
+    const failed = { status: 'failed', error: { code: 'server_error', message: 'out of memory' } };
+    assert.deepEqual(read('response.failed', { response: failed }), { kind: 'error', message: 'out of memory' });
+    assert.deepEqual(read('error', { message: 'gone' }), { kind: 'error', message: 'gone' });
+  });
+
+  test('that was not streamed is read by its output', () => {
+    const whole = (output: object[], rest: object = {}) =>
+      readBody(JSON.stringify({ id: 'r', object: 'response', status: 'completed', output, ...rest }));
+    const text = { type: 'message', content: [{ type: 'output_text', text: 'a' }] };
+    const thought = { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'hm' }] };
+    const call = { type: 'function_call', name: 'f', arguments: '{}' };
+    const stop = { ...none, id: 'r', finish: 'stop' };
+    assert.deepEqual(whole([thought, text]), { ...stop, token: 'content' });
+    assert.deepEqual(whole([thought]), { ...stop, token: 'reasoning' });
+    assert.deepEqual(whole([call]), { ...stop, token: 'tool' });
+    assert.deepEqual(whole([{ type: 'message', content: [] }]), stop);
+    assert.equal(whole([], { status: 'failed', error: { message: 'x' } }).kind, 'error');
+  });
+});
+
 test('a body that was not streamed is read by its message, and refused without choices', () => {
   const body = {
     id: 'b',

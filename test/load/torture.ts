@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 
 export interface Connection {
   write(data: string | Uint8Array): void;
@@ -30,13 +31,36 @@ export interface TortureServer extends AsyncDisposable {
   readonly connections: number;
   /** performance.now() at each request's arrival. */
   readonly arrivals: readonly number[];
+  /** Every write, in order. */
+  readonly writes: readonly Write[];
 }
 
-export async function startTorture(...scripts: readonly Script[]): Promise<TortureServer> {
+export interface Write {
+  /** Which request of all, 0-based. */
+  readonly request: number;
+  readonly bytes: number;
+  /** process.hrtime.bigint() just before it: the clock that all processes share. */
+  readonly atNs: bigint;
+}
+
+export interface TortureOptions {
+  /** In PEM; speaks TLS then, on `localhost`. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Further ones are closed as soon as they are there. */
+  readonly maxConnections?: number;
+}
+
+export const startTorture = (...scripts: readonly Script[]): Promise<TortureServer> => startTortureWith({}, ...scripts);
+
+export async function startTortureWith(
+  { tls, maxConnections }: TortureOptions,
+  ...scripts: readonly Script[]
+): Promise<TortureServer> {
   const sockets = new Set<Socket>();
   const arrivals: number[] = [];
+  const writes: Write[] = [];
   let connections = 0;
-  const server: Server = createServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     connections += 1;
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -44,12 +68,16 @@ export async function startTorture(...scripts: readonly Script[]): Promise<Tortu
     socket.on('close', () => sockets.delete(socket));
     let nth = 0;
     readRequests(socket, (head, body) => {
-      arrivals.push(performance.now());
+      const request = arrivals.push(performance.now()) - 1;
       nth += 1;
-      const script = scripts[Math.min(arrivals.length, scripts.length) - 1]!;
+      const write = (data: string | Uint8Array): void => {
+        writes.push({ request, bytes: Buffer.byteLength(data), atNs: process.hrtime.bigint() });
+        socket.write(data);
+      };
+      const script = scripts[Math.min(request, scripts.length - 1)]!;
       void script({
-        write: (data) => void socket.write(data),
-        chunk: (data) => void socket.write(chunked(data)),
+        write,
+        chunk: (data) => write(chunked(data)),
         wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
         end: () => void socket.end(),
         reset: () => void socket.resetAndDestroy(),
@@ -59,12 +87,16 @@ export async function startTorture(...scripts: readonly Script[]): Promise<Tortu
         body,
       });
     });
-  });
+  };
+  const server: Server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
+  // A handshake that the client gives up is no fault of the test.
+  server.on('tlsClientError', () => {});
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     port,
     get requests() {
       return arrivals.length;
@@ -73,6 +105,7 @@ export async function startTorture(...scripts: readonly Script[]): Promise<Tortu
       return connections;
     },
     arrivals,
+    writes,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();

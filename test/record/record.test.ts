@@ -242,6 +242,34 @@ test('workload facts are per stage: what changes one stage’s load changes that
   );
 });
 
+test('a replay’s facts are its trace, its speed-up and its cut; what the workload would draw is not among them', () => {
+  const replay = (hash: string, speedup: number, more: Partial<typeof BENCHMARK> = {}) => {
+    const lengths = new Int32Array(2_000).fill(10);
+    const atMs = Float64Array.from(lengths, (_, i) => i * 10);
+    return planBenchmark(
+      { ...BENCHMARK, ...more, rate: undefined, replay: { file: 't', speedup } },
+      { ...common, trace: () => ({ hash, speedup, atMs, promptTokens: lengths, outputTokens: lengths, blocks: null }) },
+    );
+  };
+  const facts = (plan: ReturnType<typeof replay>, workload = WORKLOAD) =>
+    workloadFacts('benchmark', CONFIG, plan, workload);
+  const usual = facts(replay('abc', 2));
+  assert.deepEqual(
+    [usual.trace, usual['round.load'], usual.promptTokens, usual.output],
+    ['abc', 'replay × 2', 'as traced', 'as traced'],
+  );
+  assert.equal(workloadKey(facts(replay('abc', 2), { ...WORKLOAD, output: 'constant 1' })), workloadKey(usual));
+  const others = [replay('abd', 2), replay('abc', 3), replay('abc', 2, { duration: 10_000 })].map((plan) =>
+    workloadKey(facts(plan)),
+  );
+  assert.equal(new Set([workloadKey(usual), ...others]).size, 4);
+});
+
+test('gamma arrivals are told by their burstiness', () => {
+  const plan = planBenchmark({ ...BENCHMARK, arrivals: { gamma: { burstiness: 0.5 } } }, common);
+  assert.equal(workloadFacts('benchmark', CONFIG, plan, WORKLOAD)['round.load'], 'gamma 0.5 40/s');
+});
+
 test('a share of the knee that resolves to the same rate is the same load, rounding noise and all', () => {
   const absolute = planLinear({ ...LINEAR, from: { perSecond: 30 }, to: { perSecond: 90 } }, common);
   const shares = planLinear({ ...LINEAR, from: { shareOfKnee: 0.1 * 3 }, to: { shareOfKnee: 0.9 } }, common);

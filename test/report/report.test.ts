@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { Verdict } from '../../src/judge/verdict.ts';
 import { renderCharts } from '../../src/report/charts.ts';
 import { COMMENT_BYTES, renderComment } from '../../src/report/comment.ts';
+import { clientTable } from '../../src/report/facts.ts';
 import { renderFailure } from '../../src/report/failure.ts';
 import { byteLength, fit } from '../../src/report/fit.ts';
 import { renderHtml } from '../../src/report/html.ts';
@@ -199,6 +200,27 @@ test('a refused comparison is not drawn as one', () => {
   assert.equal(/TTFT p95 over offered load"[\s\S]*?```/.exec(renderComment(input))![0].includes('  bar ['), false);
   const incomparable = { ...STORIES.incomparable!(), baseline: inputOf().baseline };
   assert.doesNotMatch(renderComment(incomparable), /^ {2}bar \[/m);
+});
+
+test('the client’s table has connections, open files and retries where the record does, worst phase first', () => {
+  const input = inputOf();
+  const titles = (table: ReturnType<typeof clientTable>): string => table.columns.map(({ title }) => title).join();
+  assert.doesNotMatch(titles(clientTable(input)), /Connections|Open files/);
+  const told = structuredClone(input);
+  const [first, second] = told.record.boots[0]!.stages[0]!.phases;
+  first!.client = {
+    ...first!.client,
+    retries: 2,
+    sockets: { peak: 12, limit: 28_232 },
+    openFiles: { peak: 60, limit: null },
+  };
+  second!.client = { ...second!.client, retries: 1, sockets: { peak: 1_480, limit: 28_232 } };
+  const table = clientTable(told);
+  assert.match(titles(table), /Event loop p99,Connections,Open files,Spoilt by/);
+  const [row, other] = table.rows;
+  assert.equal(row![2]!.sub, '3 sent again');
+  assert.deepEqual([row![7], row![8]], [{ text: '1,480', sub: 'of 28,232' }, { text: '60' }]);
+  assert.deepEqual([other![2]!.sub, other![7]!.text], [undefined, '–']);
 });
 
 test('a reader knows the verdict from the first lines', () => {

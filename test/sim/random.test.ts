@@ -69,6 +69,30 @@ test('moments of the distributions are those of the textbook', () => {
   );
 });
 
+test('gamma draws have the mean and the variance of their shape, small, one and large', () => {
+  for (const shape of [0.05, 0.5, 1, 1.5, 20, 1_000]) {
+    const random = createRandom(deriveSeed('gamma', shape));
+    const n = 100_000;
+    const draws = Array.from({ length: n }, () => random.gamma(shape));
+    const mean = draws.reduce((sum, draw) => sum + draw, 0) / n;
+    const variance = draws.reduce((sum, draw) => sum + (draw - shape) ** 2, 0) / n;
+    const third = draws.reduce((sum, draw) => sum + (draw - shape) ** 3, 0) / n;
+    // Standard errors: √(k/n) of the mean, √((2k² + 6k)/n) of the variance; the third moment is 2k, with the widest.
+    assert.ok(Math.abs(mean - shape) < 5 * Math.sqrt(shape / n), `${shape}: mean ${mean}`);
+    assert.ok(Math.abs(variance - shape) < 5 * Math.sqrt((2 * shape ** 2 + 6 * shape) / n), `${shape}: ${variance}`);
+    if (shape <= 20) assert.ok(Math.abs(third / (2 * shape) - 1) < 0.2, `${shape}: third moment ${third}`);
+    assert.ok(draws.every((draw) => draw >= 0 && Number.isFinite(draw)));
+  }
+});
+
+test('gamma of shape 1 is exponential: Kolmogorov–Smirnov', () => {
+  const random = createRandom('gamma 1');
+  const n = 20_000;
+  const draws = Array.from({ length: n }, () => random.gamma(1)).sort((a, b) => a - b);
+  const distance = Math.max(...draws.map((x, i) => Math.abs((i + 0.5) / n - (1 - Math.exp(-x)))));
+  assert.ok(distance < 1.95 / Math.sqrt(n), `${distance}`);
+});
+
 test('neighbouring seeds are not correlated', () => {
   const n = 50_000;
   let sum = 0;

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { BenchmarkConfig } from '../../src/config/schema.ts';
 import type { PlimsollError } from '../../src/errors.ts';
-import { plannedTimes } from '../../src/load/arrivals.ts';
+import { phaseTimes } from '../../src/load/arrivals.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import { planBenchmark, planExtraRound } from '../../src/stages/benchmark.ts';
+import { planBenchmark, planExtraRound, roundsRepeat, tooFewRequests } from '../../src/stages/benchmark.ts';
 import { planLinear } from '../../src/stages/linear.ts';
 import { planStepSurge } from '../../src/stages/step-surge.ts';
 import { common } from './scene.ts';
@@ -71,9 +71,11 @@ test('rounds share the duration and repeat the same arrivals; the ramp-in has it
   );
   assert.equal(phases[0]!.durationMs, 9_000);
   assert.ok(phases.slice(1).every((phase) => phase.durationMs === 18_000 && phase.kind === 'round'));
-  const relative = phases
-    .slice(1)
-    .map((phase) => [...plannedTimes(phase, 7)].map((time) => Math.round((time - phase.startMs) * 1e6)));
+  const relative = phases.slice(1).map((phase) => {
+    const { count, open } = phaseTimes(phase, 7);
+    const next = open();
+    return Array.from({ length: count }, () => Math.round((next() - phase.startMs) * 1e6));
+  });
   for (const times of relative) assert.deepEqual(times, relative[0]);
   assert.notEqual(phases[0]!.pattern, phases[1]!.pattern);
 });
@@ -90,6 +92,52 @@ test('users make a closed loop; neither rate nor users is refused', () => {
     () => planBenchmark({ ...BENCHMARK, rate: undefined }, common),
     (error: PlimsollError) => error.code === 'CONFIG_INVALID',
   );
+});
+
+test('a replay is cut by planned time: every request of the trace in one phase, and no round can stand for another', () => {
+  const atMs = Float64Array.from({ length: 4_000 }, (_, i) => (i * i) / 160_000);
+  const lengths = new Int32Array(4_000).fill(10);
+  const asked: unknown[] = [];
+  const plan = planBenchmark(
+    { ...BENCHMARK, rate: undefined, replay: { file: 't.jsonl', speedup: 2 } },
+    {
+      ...common,
+      trace(replay, untilMs) {
+        asked.push(replay, untilMs);
+        return { hash: 'h', speedup: 2, atMs, promptTokens: lengths, outputTokens: lengths, blocks: null };
+      },
+    },
+  );
+  assert.deepEqual(asked, [{ file: 't.jsonl', speedup: 2 }, 99_000]);
+  assertSound(plan);
+  let next = 0;
+  for (const { load, startMs } of plan.phases) {
+    assert.ok(load.kind === 'replay');
+    assert.equal(load.first, next);
+    assert.equal(load.fromMs, startMs);
+    next += load.requests;
+  }
+  assert.equal(next, atMs.filter((ms) => ms < 99_000).length);
+  assert.equal(new Set(plan.phases.map((phase) => phase.pattern)).size, 6);
+  assert.equal(roundsRepeat(plan), false);
+  assert.equal(roundsRepeat(planBenchmark(BENCHMARK, common)), true);
+});
+
+test('rounds that the trace leaves thin are foreseen, the first of them by name', () => {
+  const trace = (seconds: number) => {
+    const atMs = Float64Array.from({ length: seconds * 10 }, (_, i) => i * 100);
+    const lengths = new Int32Array(atMs.length).fill(10);
+    return { hash: 'h', speedup: 1, atMs, promptTokens: lengths, outputTokens: lengths, blocks: null };
+  };
+  const thin = (seconds: number) =>
+    tooFewRequests(
+      planBenchmark(
+        { ...BENCHMARK, rate: undefined, replay: { file: 't', speedup: 1 } },
+        { ...common, trace: () => trace(seconds) },
+      ),
+    );
+  assert.equal(thin(99), null);
+  assert.match(thin(64)!, /^round-4 of the benchmark would have 10 requests of the trace; 64 are needed/);
 });
 
 test('an extra round is the ramp-in and one more round of the same arrivals', () => {

@@ -2,13 +2,14 @@
 // come, first served), whose capacity and latencies can be worked out on paper.
 
 import type { Config } from '../../src/config/schema.ts';
-import { schedule } from '../../src/load/arrivals.ts';
+import { schedule, shard } from '../../src/load/arrivals.ts';
 import type { LoadPlan, PhasePlan } from '../../src/load/plan.ts';
 import type { LoadResult } from '../../src/load/result.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { createMeasurer, type LoadEnd, type MeasurerInput } from '../../src/stages/measurer.ts';
 import { endOf } from '../../src/stages/phases.ts';
 import { createHistogram, recordMs } from '../../src/stats/histogram.ts';
+import type { Trace } from '../../src/workload/trace.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -29,6 +30,9 @@ export const common = {
   stallTimeoutMs: TIMEOUT_MS,
   rates: (rate: { perSecond: number } | { shareOfKnee: number }) =>
     'perSecond' in rate ? rate.perSecond : rate.shareOfKnee * 100,
+  trace: (): Trace => {
+    throw new Error('no trace in this scene');
+  },
 };
 
 /** An answer of 11 tokens in 11 chunks: first after 100 ms, then one every 10 ms. */
@@ -191,13 +195,10 @@ export function playQueue(
   plan: LoadPlan,
   { servers, serviceMs, firstTokenMs, limit = Number.POSITIVE_INFINITY }: Queue,
 ): Timeline[] {
-  const { plannedMs, firstOf } = schedule(plan);
   const free = new Array<number>(servers).fill(0);
   const starts: number[] = [];
   const rows: Timeline[] = [];
-  let phase = 0;
-  for (const [request, planned] of plannedMs.entries()) {
-    while (request >= firstOf[phase + 1]!) phase += 1;
+  for (const { request, phase, plannedMs: planned } of shard(schedule(plan), 0, 1)) {
     const waiting = starts.filter((start) => start > planned).length;
     if (waiting >= limit) {
       rows.push(failure(planned, { request, phase, outcome: 'rejected', status: 429 }));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { schedule } from '../../src/load/arrivals.ts';
+import { schedule, shard } from '../../src/load/arrivals.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import type { Outcome, Timeline } from '../../src/load/timeline.ts';
 import type { Sample } from '../../src/monitor/sample.ts';
@@ -24,9 +24,9 @@ const FAILED_AS: Readonly<Record<string, Outcome>> = {
 
 /** Prompts of 100–400 tokens and outputs of 16–48, for which the engine documents its capacity. */
 function simulate(plan: LoadPlan, options: Partial<SimOptions> = {}) {
-  const { plannedMs, firstOf } = schedule(plan);
+  const slots = [...shard(schedule(plan), 0, 1)];
   const random = createRandom(deriveSeed(plan.seed, 'lengths'));
-  const arrivals = [...plannedMs].map((atMs) => ({
+  const arrivals = slots.map(({ plannedMs: atMs }) => ({
     atMs,
     promptTokens: random.int(100, 400),
     outputTokens: random.int(16, 48),
@@ -47,9 +47,8 @@ function simulate(plan: LoadPlan, options: Partial<SimOptions> = {}) {
       },
     },
   });
-  let phase = 0;
   const rows = answers.map((answer, request): Timeline => {
-    while (request >= firstOf[phase + 1]!) phase += 1;
+    const { phase } = slots[request]!;
     const place = { request, phase, plannedMs: answer.atMs, endMs: answer.endMs };
     if (answer.outcome !== 'ok') return failure(answer.atMs, { ...place, outcome: FAILED_AS[answer.outcome]! });
     const { firstTokenMs, lastTokenMs, outputTokens } = answer;

@@ -28,3 +28,12 @@ test('the proven percentile is the smallest count of exceedances that chance exp
     }),
   );
 });
+
+test('so it is of a million values, where 0.99 to that power is 0', () => {
+  for (const n of [50_000, 80_000, 1_000_000]) {
+    // The normal approximation is good to a few counts there: mean 0.01 n, 2.326 standard deviations above it.
+    const about = 0.01 * n + 2.326 * Math.sqrt(n * 0.01 * 0.99);
+    const k = n + 1 - (provenPercentile(n, 0.99) / 100) * n;
+    assert.ok(Math.abs(k - about) < 4, `${n}: ${k} against ${about}`);
+  }
+});

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +10,9 @@ import { LANGUAGES, type WorkloadConfig, workloadSchema } from '../../src/config
 import { PlimsollError } from '../../src/errors.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import { createPromptWriter } from '../../src/workload/prompts.ts';
+import type { RequestSlot } from '../../src/workload/source.ts';
 import { unitEnds, VOCABULARIES } from '../../src/workload/words.ts';
-import { openWorkload, type RequestSlot, type WorkloadRef } from '../../src/workload/workload.ts';
+import { openWorkload, type WorkloadRef } from '../../src/workload/workload.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'plimsoll-workload-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -170,6 +172,76 @@ test('every language has words enough to tell requests apart', () => {
   }
 });
 
+const sharedWords = (a: string, b: string): number => {
+  let length = 0;
+  while (length < Math.min(a.length, b.length) && a[length] === b[length]) length += 1;
+  return unitEnds(a.slice(0, length)).length;
+};
+
+test('with a shared prefix the prompts of a group open alike, over phases too, and then part', () => {
+  const groups = 3;
+  const { text, request } = open({
+    prompts: { kind: 'synthetic', tokens: { constant: 50 }, sharedPrefix: { groups, tokens: 200 } },
+  });
+  const texts = Array.from({ length: 12 }, (_, index) => text({ index, phase: index % 2 ? 'round-1' : 'round-2' }));
+  for (const [i, a] of texts.entries()) {
+    assert.equal(request(slot({ index: i })).promptTokens, 250);
+    assert.equal(unitEnds(a).length, 250);
+    for (const [j, b] of texts.slice(0, i).entries()) {
+      const shared = sharedWords(a, b);
+      if (i % groups === j % groups) assert.ok(shared >= 200 && shared < 208, `${i} ${j}: ${shared}`);
+      else assert.ok(shared < 8, `${i} ${j}: ${shared}`);
+    }
+  }
+  assert.ok(
+    sharedWords(text({ kind: 'warmup', phase: 'warm-up' }), texts[0]!) === 0,
+    'nor does the warm-up fill the cache',
+  );
+});
+
+test('turns of a conversation repeat the text of those before them, and the next conversation does not', () => {
+  const [groups, turns] = [2, 3];
+  const { text, request } = open({
+    prompts: {
+      kind: 'synthetic',
+      languages: ['en', 'zh'],
+      tokens: { uniform: [20, 60] },
+      sharedPrefix: { groups, tokens: 100, turns },
+    },
+  });
+  const at = (conversation: number, turn: number, group = 1): number => (conversation * turns + turn) * groups + group;
+  for (const conversation of [0, 1, 5]) {
+    for (const turn of [1, 2]) {
+      const [before, now] = [text({ index: at(conversation, turn - 1) }), text({ index: at(conversation, turn) })];
+      assert.ok(now.startsWith(before) && now.length > before.length);
+      assert.equal(request(slot({ index: at(conversation, turn) })).promptTokens, unitEnds(now).length);
+    }
+    const [first, next] = [text({ index: at(conversation, 0) }), text({ index: at(conversation + 1, 0) })];
+    const shared = sharedWords(first, next);
+    assert.ok(shared >= 100 && shared < 108, `${shared}`);
+    assert.deepEqual(
+      request(slot({ index: at(conversation, 2), phase: 'round-4' })).promptTokens,
+      request(slot({ index: at(conversation, 2) })).promptTokens,
+      'lengths repeat from round to round',
+    );
+  }
+});
+
+test('text and lengths are pinned: stored baselines were measured with them', () => {
+  const hash = createHash('sha256');
+  const { request } = open({
+    prompts: {
+      kind: 'synthetic',
+      languages: ['en', 'zh', 'code'],
+      tokens: { lognormal: { median: 300, sigma: 1, max: 4_000 } },
+    },
+    temperature: { uniform: [0, 1] },
+  });
+  for (const phase of ['ramp-in', 'round-1'])
+    for (let index = 0; index < 100; index++) hash.update(JSON.stringify(request(slot({ phase, index, pattern: 1 }))));
+  assert.equal(hash.digest('hex'), 'f52cce20e4306868eb57b6d94216f9a47b0fc5a00f5adce49088a46e49222d5e');
+});
+
 test('a prompt of 30,000 tokens costs no more per token than one of 3,000', () => {
   const cost = (tokens: number) => {
     const { request } = open({ prompts: { kind: 'synthetic', tokens: { constant: tokens } } });
@@ -216,6 +288,20 @@ test('completions bodies carry the prompt as text', () => {
   assert.equal(path, '/v1/completions');
   assert.equal(typeof body().prompt, 'string');
   assert.equal(body().messages, undefined);
+});
+
+test('Responses bodies carry the prompt as input, and no field that this API does not have', () => {
+  const { body, path } = open(
+    { api: 'responses', output: { constant: 7, ignoreEos: true }, body: { store: false } },
+    { engine: 'vllm' },
+  );
+  assert.equal(path, '/v1/responses');
+  const { input, ...rest } = body() as { input: unknown };
+  assert.ok(typeof input === 'string' && input.length > 0);
+  assert.deepEqual(rest, { model: 'tiny', max_output_tokens: 7, temperature: 0, stream: true, store: false });
+  const messages = [{ role: 'user', content: 'hello' }];
+  const stored = open({ api: 'responses', prompts: { kind: 'jsonl', file: jsonl([{ messages }]) } });
+  assert.deepEqual(stored.body().input, messages);
 });
 
 test('a gradient goes from its first value at the start of a phase to its second at the end', () => {
@@ -343,6 +429,8 @@ test('facts differ when what is sent differs, and stay when it does not', () => 
     { output: { uniform: [32, 256], ignoreEos: false } },
     { prompts: { kind: 'synthetic', languages: ['de'] } },
     { prompts: { kind: 'synthetic', tokens: { constant: 5 } } },
+    { prompts: { kind: 'synthetic', sharedPrefix: { groups: 4, tokens: 100 } } },
+    { prompts: { kind: 'synthetic', sharedPrefix: { groups: 4, tokens: 100, turns: 2 } } },
     { prompts: { kind: 'jsonl', file: one } },
     { prompts: { kind: 'jsonl', file: two } },
   ].map((extra) => facts(extra));

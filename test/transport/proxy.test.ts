@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
-import { openConnections } from '../../src/load/connections.ts';
+import { openConnections } from '../../src/transport/connections.ts';
 
 const listen = (server: Server): Promise<number> =>
   new Promise((done) => server.listen(0, '127.0.0.1', () => done((server.address() as AddressInfo).port)));
@@ -13,8 +13,21 @@ const listen = (server: Server): Promise<number> =>
 async function get(url: string, env: NodeJS.ProcessEnv): Promise<string> {
   const connections = openConnections({ url, headers: {} }, env);
   try {
-    const { body } = await connections.dispatcher.request({ origin: new URL(url).origin, path: '/', method: 'GET' });
-    return await body.text();
+    return await new Promise((resolve, reject) => {
+      let text = '';
+      connections.dispatcher.dispatch(
+        { origin: new URL(url).origin, path: '/', method: 'GET', headers: [], body: null },
+        {
+          onRequestStart() {},
+          onResponseStart() {},
+          onResponseData(_controller, chunk) {
+            text += chunk.toString();
+          },
+          onResponseEnd: () => resolve(text),
+          onResponseError: (_controller, error) => reject(error),
+        },
+      );
+    });
   } finally {
     await connections.destroy();
   }

@@ -1,0 +1,213 @@
+// `npm run bench:load`: runs cases and tools in alternation, keeps every run as it ends, and prints the tables; with
+// --write into docs/benchmarks.md. --help lists the options.
+
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { type Case, casesOf, SECTIONS, type Section } from './cases.ts';
+import type { JobShape, Measured, Tool } from './contract.ts';
+import { measure, PINNED } from './measure.ts';
+import { findCeiling, peers } from './peers/index.ts';
+import { renderReport, writeReport } from './report.ts';
+import { openSession, type Run, readSessions, type Session, withoutLists } from './store.ts';
+import { bareData, bareOnread, barePacer, plimsoll } from './tools.ts';
+
+const HELP = `npm run bench:load -- [options] [results.ndjson …]
+
+  --section NAME       ${SECTIONS.join(', ')} or peers; may be repeated. Default: all but peers
+  --peers              with the peers: installs them into bench/.peers/, finds the highest rate of each
+  --case TEXT          only cases with this in their name; may be repeated
+  --tools A,B          only these
+  --alternations N     rounds in which every tool of a case runs once, in random order (5)
+  --every              every case in every alternation; else those without a bar in 3, a million requests in one
+  --peer-alternations N   rounds in which the peers take part (1): they take long to start
+  --seconds S          length of a load, about (4)
+  --quick              one short alternation, to see that it works
+  --report             no runs: the tables of the results that are there, the newest of each case
+  --write              puts the tables into docs/benchmarks.md
+`;
+
+/** The bare reader itself was later than this: something else had the core. */
+const VOID_MS = 3;
+const ROUNDS = { all: Number.POSITIVE_INFINITY, few: 3, one: 1 };
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    section: { type: 'string', multiple: true },
+    peers: { type: 'boolean' },
+    case: { type: 'string', multiple: true },
+    tools: { type: 'string' },
+    alternations: { type: 'string' },
+    every: { type: 'boolean' },
+    'peer-alternations': { type: 'string' },
+    seconds: { type: 'string' },
+    quick: { type: 'boolean' },
+    report: { type: 'boolean' },
+    write: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+});
+
+/** Void alternations are repeated, but not for ever. */
+const MOST_REPEATS = flags.quick ? 0 : 5;
+
+if (flags.help) process.stdout.write(HELP);
+else {
+  if (!flags.report) await bench();
+  const sessions = readSessions(positionals);
+  process.stdout.write(`${renderReport(sessions)}\n`);
+  if (flags.write) writeReport(sessions);
+}
+
+async function bench(): Promise<void> {
+  pinSelf();
+  const session = openSession();
+  say(`results go to ${session.file}`);
+  if (!PINNED) say('two cores and taskset are needed to pin server and client; running unpinned');
+  const sections = flags.section ?? [];
+  const withPeers = flags.peers === true || sections.includes('peers');
+  const alternations = flags.quick ? 1 : Number(flags.alternations ?? 5);
+  const scale = flags.quick ? 0.25 : Number(flags.seconds ?? 4) / 4;
+  const tools = await installed(session, withPeers);
+  const onlyPeers = sections.length > 0 && sections.every((name) => name === 'peers');
+  const known = sections.filter((name): name is Section => SECTIONS.some((section) => section === name));
+  const cases = onlyPeers
+    ? []
+    : casesOf({ scale }, known).filter(({ name }) => flags.case?.some((part) => name.includes(part)) ?? true);
+  const peerRounds = withPeers ? Number(flags['peer-alternations'] ?? 1) : 0;
+  const repeats = new Map<string, number>();
+  for (let round = 0; round < alternations + MOST_REPEATS; round++) {
+    for (const item of cases) {
+      const owed = Math.min(flags.every ? alternations : ROUNDS[item.rounds], alternations);
+      if (round >= owed + (repeats.get(item.name) ?? 0)) continue;
+      const names = item.peers && round < peerRounds ? [...item.tools, ...peers.map(({ name }) => name)] : item.tools;
+      const isVoid = await alternate(
+        session,
+        item,
+        round,
+        tools.filter(({ tool }) => names.includes(tool.name)),
+      );
+      if (isVoid) repeats.set(item.name, Math.min(MOST_REPEATS, (repeats.get(item.name) ?? 0) + 1));
+    }
+  }
+  if (withPeers) await ceilings(session, tools, Math.max(1, peerRounds));
+}
+
+interface Installed {
+  readonly tool: Tool;
+  readonly version: string;
+}
+
+/** Those that are asked for and can be had; of the others the results say why not. */
+async function installed(session: Session, withPeers: boolean): Promise<readonly Installed[]> {
+  const wanted = flags.tools?.split(',');
+  const known = [plimsoll, bareData, bareOnread, barePacer, ...peers];
+  const unknown = wanted?.filter((name) => !known.some((tool) => tool.name === name)) ?? [];
+  if (unknown.length > 0)
+    throw new Error(`no tool ${unknown.join(', ')}; there are ${known.map(({ name }) => name).join(', ')}`);
+  const found: Installed[] = [];
+  for (const tool of known) {
+    if (wanted === undefined ? tool.kind === 'peer' && !withPeers : !wanted.includes(tool.name)) continue;
+    try {
+      await tool.install();
+      found.push({ tool, version: await tool.version() });
+    } catch (error) {
+      say(`${tool.name} can't be had: ${(error as Error).message}`);
+      session.add({ kind: 'ceiling', tool: tool.name, version: '', found: null, failure: (error as Error).message });
+    }
+  }
+  return found;
+}
+
+/** One run of each tool, in random order. @returns whether it is void */
+async function alternate(session: Session, item: Case, round: number, tools: readonly Installed[]): Promise<boolean> {
+  const runs: Omit<Run, 'isVoid'>[] = [];
+  for (const each of shuffled(tools)) {
+    if (
+      each.tool.unfit({ ...item.shape, url: '', model: '', sizes: { headBytes: 0, eventBytes: 0 } } as never) !== null
+    )
+      continue;
+    runs.push(await runOnce(each, item.name, item.shape, round));
+  }
+  const bare = runs.find(({ tool }) => tool.startsWith('bare-'))?.measured?.errors.event;
+  const isVoid = item.section === 'distortion' && bare !== undefined && bare.p99 > VOID_MS;
+  for (const run of runs) session.add({ ...run, isVoid });
+  if (isVoid) say(`${item.name}: void, the bare reader was ${bare.p99.toFixed(1)} ms late itself`);
+  return isVoid;
+}
+
+async function runOnce(
+  { tool, version }: Installed,
+  name: string,
+  shape: JobShape,
+  alternation: number,
+): Promise<Omit<Run, 'isVoid'>> {
+  const common = { kind: 'run', case: name, tool: tool.name, version, alternation } as const;
+  try {
+    const measured = await measure(tool, shape);
+    say(`${name} · ${tool.name}: ${summaryOf(measured)}`);
+    return { ...common, measured: withoutLists(measured), failure: null };
+  } catch (error) {
+    say(`${name} · ${tool.name}: ${(error as Error).message}`);
+    return { ...common, measured: null, failure: (error as Error).message };
+  }
+}
+
+/** The highest rate of each peer, then the peer and Plimsoll at that rate, in alternation. */
+async function ceilings(session: Session, tools: readonly Installed[], rounds: number): Promise<void> {
+  const ours = tools.find(({ tool }) => tool === plimsoll);
+  for (const peer of tools.filter(({ tool }) => tool.kind === 'peer')) {
+    const { name } = peer.tool;
+    try {
+      const { measured, ...found } = await findCeiling(peer.tool, measure);
+      session.add({ kind: 'ceiling', tool: name, version: peer.version, found, failure: null });
+      say(`${name} holds ${found.eventsPerSecond} events/s`);
+      const { url: _, model: __, ...shape } = measured.job;
+      for (let round = 0; round < rounds; round++) {
+        for (const each of shuffled(ours === undefined ? [peer] : [ours, peer]))
+          session.add({ ...(await runOnce(each, `ceiling ${name}`, shape, round)), isVoid: false });
+      }
+    } catch (error) {
+      say(`${name}: ${(error as Error).message}`);
+      session.add({
+        kind: 'ceiling',
+        tool: name,
+        version: peer.version,
+        found: null,
+        failure: (error as Error).message,
+      });
+    }
+  }
+}
+
+function summaryOf({ cost, achieved, errors, server, result }: Measured): string {
+  const parts = [
+    cost.steadyUnits > 0 ? `${Math.round(cost.steadyUnits / cost.steadyCpuSeconds)} a CPU-second` : null,
+    `${(achieved * 100).toFixed(1)} % achieved`,
+    errors.event === undefined
+      ? null
+      : `events late by ${errors.event.p50.toFixed(3)}/${errors.event.p99.toFixed(2)} ms`,
+    result.dispatchDelayMs === null
+      ? null
+      : `dispatch ${result.dispatchDelayMs.p50.toFixed(3)}/${result.dispatchDelayMs.p99.toFixed(2)} ms`,
+    `server ${(server.cpuShare * 100).toFixed(0)} %`,
+    result.failed > 0 ? `${result.failed} failed` : null,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}
+
+/** Reads the books of server and tool, on the server's core: the client's is the client's. */
+function pinSelf(): void {
+  if (PINNED) execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' });
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+}

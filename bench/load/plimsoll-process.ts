@@ -1,0 +1,163 @@
+// Plimsoll as a tool of the bench, a process of its own. In: a folder with job.json. Out: result.json in it. A job with
+// stamps runs one shard in this thread and notes every event; any other goes the way of the product: worker thread,
+// rows to gzip'd NDJSON, measurements.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { limberUp } from '../../src/load/limber.ts';
+import { runLoad } from '../../src/load/load.ts';
+import type { LoadPlan } from '../../src/load/plan.ts';
+import { runShard } from '../../src/load/shard.ts';
+import type { Timeline } from '../../src/load/timeline.ts';
+import { encodeRow } from '../../src/record/rows.ts';
+import { openRunFolder } from '../../src/runner/folder.ts';
+import { createMeasurer } from '../../src/stages/measurer.ts';
+import { openConnections } from '../../src/transport/connections.ts';
+import { openWorkload, type WorkloadRef } from '../../src/workload/workload.ts';
+import type { Answer, Job, ToolResult } from './contract.ts';
+import { quantilesOf } from './quantiles.ts';
+
+async function measureLoad(): Promise<ToolResult> {
+  const out = openRunFolder(join(folder, 'run'));
+  const measurer = createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
+  let done = 0;
+  let failed = 0;
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = 0;
+  const load = await runLoad(
+    { plan, target, workload, workers: 1, answerMs: answerMs(job) },
+    {
+      onRows(rows) {
+        measurer.add(rows);
+        out.appendRequests(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
+        for (const { outcome, sentMs, endMs } of rows) {
+          firstMs = Math.min(firstMs, sentMs);
+          lastMs = Math.max(lastMs, endMs);
+          if (outcome === 'ok') done += 1;
+          else failed += 1;
+        }
+      },
+      shouldStop: (progress) => measurer.shouldStop(progress),
+    },
+  );
+  await out.close();
+  const [health] = load.phases;
+  const gaps = load.gapsUs[0]!;
+  return {
+    done,
+    failed,
+    durationMs: lastMs - firstMs,
+    answers: [],
+    gapsMs: [],
+    quantiles:
+      gaps.totalCount === 0
+        ? {}
+        : {
+            gap: {
+              p50: gaps.getValueAtPercentile(50) / 1_000,
+              p99: gaps.getValueAtPercentile(99) / 1_000,
+              max: gaps.maxValue / 1_000,
+            },
+          },
+    dispatchDelayMs: health!.dispatchDelayMs,
+    notes: health!.dropped === 0 ? [] : [`${health!.dropped} slots dropped`],
+  };
+}
+
+/** The hot path alone, in this thread, so that each event can be set beside the server's stamp of it. */
+async function measureEvents(): Promise<ToolResult> {
+  const connections = openConnections(target);
+  await limberUp();
+  const originMs = performance.now() + 20;
+  const toMonotonic = monotonicMs() - performance.now() + originMs;
+  const times = Array.from({ length: job.requests }, (): number[] => []);
+  const rows: Timeline[] = [];
+  const never = new AbortController().signal;
+  await runShard(
+    { plan, target, streamed: true, worker: 0, workers: 1, answerMs: answerMs(job) },
+    openWorkload(workload),
+    connections,
+    originMs,
+    { halt: never, cut: never },
+    (update) => rows.push(...update.rows),
+    {
+      onToken(request, _phase, tMs) {
+        times[request]!.push(tMs);
+      },
+    },
+  );
+  await connections.destroy();
+  const good = rows.filter(({ outcome }) => outcome === 'ok');
+  return {
+    done: good.length,
+    failed: rows.length - good.length,
+    durationMs: Math.max(...rows.map(({ endMs }) => endMs)) - Math.min(...rows.map(({ sentMs }) => sentMs)),
+    answers: good.map(
+      (row): Answer => ({
+        id: row.serverId,
+        ttftMs: row.firstTokenMs === null ? null : row.firstTokenMs - row.sentMs,
+        e2eMs: row.endMs - row.sentMs,
+        meanGapMs: null,
+        eventsAtMs: times[row.request]!.map((tMs) => tMs + toMonotonic),
+      }),
+    ),
+    gapsMs: [],
+    quantiles: {},
+    dispatchDelayMs: quantilesOf(rows.map(({ plannedMs, sentMs }) => sentMs - plannedMs!)),
+    notes: [],
+  };
+}
+
+/** What the product's warm-up would have told; by Little's law, for its connections are opened beforehand by it. */
+const answerMs = (job: Job): number => (job.concurrency / job.rate) * 1_000;
+
+function configOf(job: Job): Config {
+  const length = job.kind === 'stream' ? job.eventsPerAnswer : 1;
+  return parseConfig(
+    JSON.stringify({
+      deployment: { name: 'bench', kind: 'external', url: job.url, engine: 'vllm' },
+      workload: {
+        model: job.model,
+        stream: job.kind === 'stream',
+        prompts: { kind: 'synthetic', tokens: { constant: job.promptTokens } },
+        output: { constant: length },
+        requestTimeout: `${job.timeoutSeconds}s`,
+        stallTimeout: `${job.timeoutSeconds}s`,
+      },
+      slo: { ttft: '1s', tpot: '1s' },
+      stages: { benchmark: { rate: `${job.rate}/s` } },
+      client: { maxInFlight: 1_000_000 },
+    }),
+  );
+}
+
+function planOf(job: Job, config: Config): LoadPlan {
+  // Half an interval short: the last request is inside, one more is not, however the product is rounded.
+  const durationMs = ((job.requests - 0.5) / job.rate) * 1_000;
+  const load = { kind: 'open', process: 'constant', from: job.rate, to: job.rate } as const;
+  return {
+    stage: 'benchmark',
+    seed: 1,
+    phases: [{ name: 'load', kind: 'round', startMs: 0, durationMs, load, pattern: 0 }],
+    drainMs: job.timeoutSeconds * 1_000,
+    maxInFlight: config.client.maxInFlight,
+    requestTimeoutMs: config.workload.requestTimeout,
+    stallTimeoutMs: config.workload.stallTimeout,
+  };
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+const [folder] = process.argv.slice(2) as [string];
+const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8')) as Job;
+const config = configOf(job);
+const plan = planOf(job, config);
+const workload: WorkloadRef = { config: config.workload, engine: 'vllm', baseDir: folder, stage: 'benchmark' };
+const target = { url: job.url, headers: {} };
+const stamped = job.kind === 'stream' && job.stamps;
+const result = stamped ? await measureEvents() : await measureLoad();
+writeFileSync(join(folder, 'result.json'), JSON.stringify(result));

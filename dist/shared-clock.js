@@ -1,0 +1,1 @@
+function e(){let e=NaN,t=1/0;for(let n=0;n<20;n++){let n=performance.now(),r=process.hrtime.bigint(),i=performance.now();i-n<t&&(t=i-n,e=Number(r)/1e6-(n+i)/2)}return e}export{e as t};

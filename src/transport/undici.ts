@@ -1,0 +1,148 @@
+// The transport for what is not plain HTTP: undici's pool to one origin, for TLS and through the proxies of the
+// environment. What undici's Dispatcher shape does not tell (when the socket was read, whether a connection is new, how
+// many are open) comes from its diagnostics channel.
+
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import { type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
+import { proxiesFor, type Target, trustOf } from '../deployment/target.ts';
+import { decoded, type Stamp } from './decoding.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  type Connections,
+  type Controller,
+  type Fields,
+  type Handler,
+  HEAD_LIMIT_BYTES,
+  IDLE_MARGIN_MS,
+  IDLE_TIMEOUT_MS,
+} from './waist.ts';
+
+/**
+ * `open` counts the connections of this thread to the target's host, whoever opened them. warm() asks for the target's
+ * own address `count` times at once, for undici opens a connection only for a request; what it answers is no matter.
+ */
+export function openUndici(target: Target, env: NodeJS.ProcessEnv = process.env): Connections {
+  watchSockets();
+  const { origin, host, pathname } = new URL(target.url);
+  const dispatcher = createDispatcher(target, env);
+  const once = new Set<Dispatcher>();
+  const connections: Connections = {
+    dispatcher: {
+      dispatch({ fresh: mustBeFresh = false, headers, ...options }, handler) {
+        const dispatching = { ...options, headers: headers as string[] };
+        if (!mustBeFresh) return dispatcher.dispatch(dispatching, new Decoded(handler));
+        // A pool of its own, gone with its only request: undici hands out old connections first.
+        const own = createDispatcher(target, env);
+        once.add(own);
+        own.dispatch(dispatching, new Decoded(handler));
+        void own.close().finally(() => once.delete(own));
+        return true;
+      },
+    },
+    readAt: () => stamp.readAtMs,
+    isFresh: () => fresh,
+    get open() {
+      return opened.get(host) ?? 0;
+    },
+    async warm(count) {
+      // All at once: a second batch would be given the connections of the first.
+      if (connections.open < count)
+        await Promise.all(Array.from({ length: count }, () => ask(dispatcher, origin, pathname, target.headers)));
+      return connections.open;
+    },
+    async destroy() {
+      await Promise.all([dispatcher, ...once].map((each) => each.destroy()));
+    },
+  };
+  return connections;
+}
+
+function createDispatcher(target: Target, env: NodeJS.ProcessEnv): Dispatcher {
+  const options = {
+    // One connection per request in flight: a pool with a limit would turn the open loop closed.
+    connections: null,
+    pipelining: 1,
+    // Ours alone: undici's would end requests under the name of an error.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
+    maxHeaderSize: HEAD_LIMIT_BYTES,
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...trustOf(target) },
+  };
+  const proxies = proxiesFor(target.url, env);
+  return proxies === null
+    ? new Pool(new URL(target.url).origin, options)
+    : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect });
+}
+
+/** Never rejects: a connection that can't be opened is the load's to find. */
+async function ask(
+  dispatcher: Dispatcher,
+  origin: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  try {
+    const { body } = await request(`${origin}${path}`, { dispatcher, headers, headersTimeout: CONNECT_TIMEOUT_MS });
+    await body.dump();
+  } catch {}
+}
+
+/** Between undici and the handler of one request. */
+class Decoded implements Handler {
+  private handler: Handler;
+
+  constructor(handler: Handler) {
+    this.handler = handler;
+  }
+
+  onRequestStart(controller: Controller, context: unknown): void {
+    this.handler.onRequestStart?.(controller, context);
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: Fields, reason?: string): void {
+    this.handler.onResponseStart?.(controller, status, headers, reason);
+    if (status >= 200) this.handler = decoded(this.handler, headers, stamp);
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    this.handler.onResponseData?.(controller, chunk);
+  }
+
+  onResponseEnd(controller: Controller, trailers: Fields): void {
+    this.handler.onResponseEnd?.(controller, trailers);
+  }
+
+  onResponseError(controller: Controller, error: Error): void {
+    this.handler.onResponseError?.(controller, error);
+  }
+}
+
+// undici publishes `connected` right before it writes the request that waited, in the same turn. One subscription
+// serves all pools of a thread: the read being delivered is a fact of the thread.
+const stamp: Stamp = { readAtMs: 0 };
+const opened = new Map<string, number>();
+let fresh = false;
+let watching = false;
+
+function watchSockets(): void {
+  if (watching) return;
+  watching = true;
+  diagnosticsChannel.subscribe('undici:client:connected', (message) => {
+    const { socket, connectParams } = message as { socket: Socket; connectParams: { host: string } };
+    fresh = true;
+    queueMicrotask(() => {
+      fresh = false;
+    });
+    // In front of undici's own listener, so that the stamp is older than the parsing. Node emits `readable` once
+    // for each read of the socket, and undici gives out the whole read inside it.
+    socket.prependListener('readable', () => {
+      stamp.readAtMs = performance.now();
+    });
+    const { host } = connectParams;
+    opened.set(host, (opened.get(host) ?? 0) + 1);
+    socket.once('close', () => opened.set(host, opened.get(host)! - 1));
+  });
+}
