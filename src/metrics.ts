@@ -273,6 +273,13 @@ export const METRICS: readonly MetricDefinition[] = [
   gauge('gpu.power', 'GPU power', 'watts', 'nvidia-smi power.draw, summed over GPUs'),
   gauge('gpu.temperature', 'GPU temperature', 'celsius', 'nvidia-smi temperature.gpu, hottest GPU'),
   gauge('gpu.sm_clock', 'GPU SM clock', 'mhz', 'nvidia-smi clocks.current.sm'),
+  gauge(
+    'gpu.throttled',
+    'GPU throttled',
+    'percent',
+    'readings in which a GPU slows its clocks: hw_slowdown or sw_thermal_slowdown ÷ all',
+    'lower',
+  ),
   gauge('engine.running', 'Running requests', 'count', 'requests in the engine’s batch'),
   gauge('engine.waiting', 'Waiting requests', 'count', 'requests in the engine’s queue', 'lower'),
   gauge('engine.kv_cache', 'KV cache use', 'percent', 'share of KV-cache blocks in use'),

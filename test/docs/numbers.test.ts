@@ -55,6 +55,11 @@ const MEASURING: readonly [file: string, constant: string, phrase: (value: numbe
   ['load/users.ts', 'FAILED_MS', (value) => `at least ${value} ms`],
   ['runner/stage.ts', 'QUIET_LIMIT_MS', (value) => `${value / 1_000} s at most`],
   ['judge/taint.ts', 'SCORE_LIMIT', (value) => `past ±${value}`],
+  [
+    'stages/machine.ts',
+    'THROTTLED_LIMIT',
+    (value) => `in more than ${value} % of the readings a GPU slowed its clocks`,
+  ],
   ['run.ts', 'MAX_DISCARDED', (value) => (value === 2 ? 'twice a run at most' : `${value} times a run`)],
 ];
 
