@@ -9,6 +9,7 @@ import { mannKendallWithin, theilSenWithin } from '../stats/theil-sen.ts';
 import type { Evidence } from './compare.ts';
 import { asChange, changeIs, type Decision } from './decide.ts';
 import { where } from './headline.ts';
+import { levelChange } from './level-change.ts';
 import type { StageEvidence } from './standing.ts';
 import type { Finding } from './verdict.ts';
 
@@ -25,7 +26,10 @@ export function driftFindings(stages: readonly StageEvidence[], decisions: reado
       .map(({ evidence }) => evidence)
       .filter((evidence) => evidence.stage === stage.stage && evidence.test !== null);
     const gates = all.filter((evidence) => evidence.gate);
-    return driftOf(stage, gates.length > 0 ? gates : all, TREND_ALPHA / compared.length);
+    const family = gates.length > 0 ? gates : all;
+    // A step looks like a trend, too, and is the better word for it.
+    const step = levelChange(stage, family);
+    return step === null ? driftOf(stage, family, TREND_ALPHA / compared.length) : [step];
   });
 }
 

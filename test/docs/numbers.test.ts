@@ -82,6 +82,7 @@ const JUDGING: typeof MEASURING = [
   ['judge/load-shed.ts', 'SHORTER', (value) => `more than ${percent(value)} shorter`],
   ['judge/deployment-failure.ts', 'MOST_FAILED', (value) => `more than ${percent(value)} of the requests failed`],
   ['judge/deployment-failure.ts', 'CLEARLY_BELOW', (value) => `below ${percent(value)} of the baseline's knee`],
+  ['judge/level-change.ts', 'CHANGE_ALPHA', (value) => `Student's t at ${percent(value)}, shared`],
   ['judge/drift.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
   ['judge/drift.ts', 'TREND_ALPHA', (value) => `(Mann–Kendall at ${percent(value)} of reports)`],
   [

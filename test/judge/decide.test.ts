@@ -825,6 +825,28 @@ test('a drift shows in all boots that are remembered, each about its own level, 
   assert.equal(verdict.findings.filter((one) => one.message.startsWith('The baseline drifts')).length, 1);
 });
 
+test('a level that changed inside the segment is proposed as a new one, in place of a drift', () => {
+  const at = (ms: number, index: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => wobble(ms, index))) });
+  const notes = (levels: readonly number[]): string[] =>
+    judge(
+      duel(
+        'benchmark',
+        levels.map((ms, index) => at(ms, index)),
+        [at(levels.at(-1)!, 1)],
+        { gates: ['tpot.p95'] },
+      ),
+    )
+      .findings.filter((one) => one.kind === 'note')
+      .map((one) => `${one.message} ${one.advice}`);
+  const [step, ...others] = notes([...repeat(6, () => 24), ...repeat(4, () => 26.4)]);
+  assert.match(
+    step!,
+    /^The baseline holds two levels: TPOT p95 in benchmark moved by \+\d+\.\d % at boot base6#1 \(2026-01-01\)\. .* baseline split FILE --at base6#1/,
+  );
+  assert.deepEqual(others, []);
+  assert.deepEqual(notes(repeat(10, () => 24)), []);
+});
+
 test('explain shows each step, and what is compared where the metric is not', () => {
   const input = world({ seed: 1 });
   const text = explain(input, 'ttft.p95@benchmark');
