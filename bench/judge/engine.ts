@@ -121,7 +121,7 @@ function countsOf(verdict: Verdict): Counts {
     invalid: Number(verdict.outcome === 'invalid'),
     unchangedGates: gates.filter((one) => one.verdict === 'unchanged').length / gates.length,
     openGates: gates.filter((one) => one.verdict === 'inconclusive').length / gates.length,
-    saysDrift: Number(verdict.findings.some((finding) => finding.message.startsWith('The baseline drifts'))),
+    saysDrift: Number(verdict.findings.some((finding) => finding.message.includes('cannot be held'))),
     saysShed: Number(verdict.findings.some((finding) => finding.kind === 'load_shed')),
   };
 }

@@ -107,7 +107,7 @@ function countsOf(scenario: Scenario, verdict: Verdict): Record<string, number> 
     openGates: gates.filter((one) => one.verdict === 'inconclusive').length / gates.length,
     unchangedGates: gates.filter((one) => one.verdict === 'unchanged').length / gates.length,
     open: some(gates, (one) => one.verdict === 'inconclusive'),
-    saysDrift: Number(verdict.findings.some((finding) => finding.message.includes('drift'))),
+    saysDrift: Number(verdict.findings.some((finding) => finding.message.includes('cannot be held'))),
     saysShed: Number(verdict.findings.some((finding) => finding.kind === 'load_shed')),
   };
 }

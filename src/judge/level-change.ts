@@ -1,10 +1,11 @@
 // A level that changed inside a segment: a real change was merged and never accepted as a new level, so that the mean of
 // the baseline is of two. In: a stage's history. Out: where a new segment should begin, as a proposal for people.
 
-import { mean } from 'simple-statistics';
+import { linearRegression, mean } from 'simple-statistics';
 import { rememberedBoots } from '../baseline/series.ts';
 import { formatChange } from '../metrics-format.ts';
 import { changePoints } from '../stats/e-divisive.ts';
+import { spreadOf } from '../stats/summary.ts';
 import type { Evidence } from './compare.ts';
 import { asChange, changeIs } from './decide.ts';
 import { where } from './headline.ts';
@@ -27,7 +28,7 @@ export function levelChange(stage: StageEvidence, family: readonly Evidence[]): 
     const values = known.map(({ value }) => value);
     const points = changePoints(values, CHANGE_ALPHA / family.length);
     const at = points.at(-1);
-    if (at === undefined) return [];
+    if (at === undefined || isRatherATrend(values, points)) return [];
     const shift = mean(values.slice(at)) - mean(values.slice(points.at(-2) ?? 0, at));
     // Boots before the change that are only remembered do not blur the mean.
     const blurs = known.slice(0, at).some(({ boot }) => listed.has(boot.id));
@@ -44,7 +45,16 @@ export function levelChange(stage: StageEvidence, family: readonly Evidence[]): 
   return {
     kind: 'note',
     severity: 'info',
-    message: `The baseline holds two levels: ${where({ metric: metric.id, stage: evidence.stage })} moved by ${change} at boot ${boot.id} (${boot.at.slice(0, 10)}${commit}).`,
+    message: `The baseline holds two levels: ${where({ metric: metric.id, stage: evidence.stage })} moved by ${change} at boot ${boot.id} (${boot.at.slice(0, 10)}${commit}), so its false-alarm rate cannot be held.`,
     advice: `If that change was meant, begin a new segment there: plimsoll baseline split FILE --at ${boot.id} --reason "…".`,
   };
+}
+
+/** A drift is cut into steps as well; a straight line then leaves less unexplained than the steps do. */
+function isRatherATrend(values: readonly number[], points: readonly number[]): boolean {
+  const levels = [0, ...points].map((from, index) => values.slice(from, points[index] ?? values.length));
+  const bySteps = levels.reduce((sum, level) => sum + spreadOf(level).ss, 0);
+  const { m: slope, b: start } = linearRegression(values.map((value, index) => [index, value]));
+  const byLine = values.reduce((sum, value, index) => sum + (value - start - slope * index) ** 2, 0);
+  return byLine <= bySteps;
 }

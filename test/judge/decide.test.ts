@@ -841,7 +841,7 @@ test('a level that changed inside the segment is proposed as a new one, in place
   const [step, ...others] = notes([...repeat(6, () => 24), ...repeat(4, () => 26.4)]);
   assert.match(
     step!,
-    /^The baseline holds two levels: TPOT p95 in benchmark moved by \+\d+\.\d % at boot base6#1 \(2026-01-01\)\. .* baseline split FILE --at base6#1/,
+    /^The baseline holds two levels: TPOT p95 in benchmark moved by \+\d+\.\d % at boot base6#1 \(2026-01-01\), so its false-alarm rate cannot be held\. .* baseline split FILE --at base6#1/,
   );
   assert.deepEqual(others, []);
   assert.deepEqual(notes(repeat(10, () => 24)), []);
