@@ -15,6 +15,13 @@ export interface PooledVariance {
     readonly ledger: number;
     readonly prior: number;
   };
+  /** Sums of squares that were pooled, the ledger's for as many degrees of freedom as count. */
+  readonly squares: {
+    readonly baseline: number;
+    readonly candidate: number;
+    readonly ledger: number;
+    readonly prior: number;
+  };
 }
 
 const PRIOR_DF = 4;
@@ -57,10 +64,12 @@ export function poolSpreads(
   // Squares that add up to nothing say that values come in steps, not that boots are all alike.
   const priorDf = ledger.df >= LEDGER_ENOUGH_DF && ledger.ss > 0 ? 0 : PRIOR_DF;
   const df = priorDf + base.df + cand.df + ledgerDf;
-  const pooled = (priorDf * metric.priorSd ** 2 + base.ss + cand.ss + ledgerSs) / df;
+  const priorSs = priorDf * metric.priorSd ** 2;
+  const pooled = (priorSs + base.ss + cand.ss + ledgerSs) / df;
   return {
     sd: Math.sqrt(Math.max(pooled, least)),
     df: { total: Math.min(df, MOST_DF), baseline: base.df, candidate: cand.df, ledger: ledgerDf, prior: priorDf },
+    squares: { baseline: base.ss, candidate: cand.ss, ledger: ledgerSs, prior: priorSs },
   };
 }
 

@@ -854,7 +854,9 @@ test('explain shows each step, and what is compared where the metric is not', ()
     /baseline boots:\n {2}base0#1: 2\d\d from rounds/,
     /candidate boots:\n {2}boot 1/,
     /sd of a boot: .* 18 \(ledger\)/,
+    /sums of squares: \S+ \(baseline\) \+ 0 \(candidate\) \+ \S+ \(ledger\) \+ 0 \(assumed\)/,
     /look 1 of 3/,
+    /Holm's order for the worse: place \d+ of 21; 0 rejected before it/,
     /verdict: unchanged/,
   ])
     assert.match(text, part);
