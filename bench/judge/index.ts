@@ -33,12 +33,12 @@ const results = fileURLToPath(new URL('../results/judge.jsonl', import.meta.url)
 /** A promise of 1 % needs many; power does not. */
 const PRS = {
   identical: 10_000,
-  variant: 2_000,
+  variant: 1_000,
   hostile: 10_000,
-  drift: 1_000,
+  drift: 500,
   change: 500,
-  lone: 2_000,
-  shed: 2_000,
+  lone: 1_000,
+  shed: 1_000,
 } as const;
 const ENGINE_PRS = { identical: 2_000, slower: 300, shed: 300, faster: 300 } as const;
 /** So many pull requests are played by a worker before it says how they went. */
