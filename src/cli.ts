@@ -8,6 +8,7 @@ import { baselineCommand } from './commands/baseline.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { judgeCommand, reportCommand } from './commands/judge.ts';
+import { powerCommand } from './commands/power.ts';
 import { runCommand } from './commands/run.ts';
 import { initCommand, validateCommand } from './commands/setup.ts';
 import { simCommand } from './commands/sim.ts';
@@ -42,6 +43,7 @@ for (const command of [
   judgeCommand,
   reportCommand,
   baselineCommand,
+  powerCommand,
   validateCommand,
   initCommand,
   doctorCommand,

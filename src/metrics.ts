@@ -273,6 +273,13 @@ export const METRICS: readonly MetricDefinition[] = [
   gauge('gpu.power', 'GPU power', 'watts', 'nvidia-smi power.draw, summed over GPUs'),
   gauge('gpu.temperature', 'GPU temperature', 'celsius', 'nvidia-smi temperature.gpu, hottest GPU'),
   gauge('gpu.sm_clock', 'GPU SM clock', 'mhz', 'nvidia-smi clocks.current.sm'),
+  gauge(
+    'gpu.throttled',
+    'GPU throttled',
+    'percent',
+    'readings in which a GPU slows its clocks: hw_slowdown or sw_thermal_slowdown ÷ all',
+    'lower',
+  ),
   gauge('engine.running', 'Running requests', 'count', 'requests in the engine’s batch'),
   gauge('engine.waiting', 'Waiting requests', 'count', 'requests in the engine’s queue', 'lower'),
   gauge('engine.kv_cache', 'KV cache use', 'percent', 'share of KV-cache blocks in use'),
@@ -307,27 +314,14 @@ export const METRICS: readonly MetricDefinition[] = [
   },
 ];
 
-const BY_ID = new Map(METRICS.map((metric) => [metric.id, metric]));
-
 const forStatistic = (value: Readonly<Record<string, number>> | number, statistic: string | null): number =>
   typeof value === 'number' ? value : (value[statistic ?? 'default'] ?? value.default ?? 0);
 
 /** Finds `ttft.p99`, `knee.rate`, `gpu.utilization.mean`; undefined where the table has no such metric. */
-export function resolveMetric(id: string): ResolvedMetric | undefined {
-  const whole = BY_ID.get(id);
-  if (whole && whole.statistics.length === 0) return resolved(whole, null);
-  const dot = id.lastIndexOf('.');
-  const base = BY_ID.get(id.slice(0, dot));
-  const statistic = id.slice(dot + 1);
-  return base?.statistics.includes(statistic) ? resolved(base, statistic) : undefined;
-}
+export const resolveMetric = (id: string): ResolvedMetric | undefined => BY_ID.get(id);
 
 /** Every id that resolveMetric knows, for messages, completion and the documentation. */
-export function allMetricIds(): string[] {
-  return METRICS.flatMap((metric) =>
-    metric.statistics.length === 0 ? [metric.id] : metric.statistics.map((statistic) => `${metric.id}.${statistic}`),
-  );
-}
+export const allMetricIds = (): string[] => [...BY_ID.keys()];
 
 function resolved(base: MetricDefinition, statistic: string | null): ResolvedMetric {
   return {
@@ -345,3 +339,9 @@ function resolved(base: MetricDefinition, statistic: string | null): ResolvedMet
     summary: base.summary ?? 'robust',
   };
 }
+
+const BY_ID = new Map(
+  METRICS.flatMap((metric) =>
+    (metric.statistics.length === 0 ? [null] : metric.statistics).map((statistic) => resolved(metric, statistic)),
+  ).map((metric) => [metric.id, metric]),
+);

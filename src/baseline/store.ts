@@ -12,7 +12,15 @@ import { listAtRef, readAtRef } from './git.ts';
 import { storedFile } from './lookup.ts';
 import { prune } from './prune.ts';
 import type { BaselineFile, BaselineLookup } from './schema.ts';
-import { type AddOptions, type AddResult, addRun, DEFAULT_KEEP, listDifferences, promote } from './update.ts';
+import {
+  type AddOptions,
+  type AddResult,
+  addRun,
+  DEFAULT_KEEP,
+  listDifferences,
+  promote,
+  splitSegments,
+} from './update.ts';
 
 export { formatBaseline, parseBaseline } from './codec.ts';
 export { describeBaseline, listStore, showBaseline } from './list.ts';
@@ -111,6 +119,12 @@ export function pruneFile(path: string, keep: number): string {
   return gone === 0
     ? `${path}: nothing to prune.`
     : `${path}: ${gone} stage measurement${gone === 1 ? '' : 's'} of old boots went; their variance is in the ledger.`;
+}
+
+/** Begins a new segment at a boot, in place; says so in a sentence. */
+export function splitFile(path: string, bootId: string, reason: string): string {
+  saveBaseline(path, splitSegments(readBaselineFile(path), bootId, reason));
+  return `${path}: a new segment begins at boot ${bootId} (${reason}).`;
 }
 
 /** Carries the newest segments of one file into another, which is made where it is missing; says so in a sentence. */

@@ -75,6 +75,36 @@ export function promote(from: BaselineFile, to: BaselineFile | null, reason: str
   return prune(draft, to.keep);
 }
 
+/**
+ * Begins a new segment at a listed boot of the newest ones, in every stage that has it: what a proposed change point is
+ * accepted with. Its pin stays, since its boots ran at shares of it.
+ * @throws PlimsollError BASELINE_REFUSED where no newest segment has the boot behind another one
+ */
+export function splitSegments(file: BaselineFile, bootId: string, reason: string): BaselineFile {
+  const draft = structuredClone(file);
+  const newest = Object.values(draft.stages).flatMap((histories) => histories.at(-1) ?? []);
+  const split = newest.filter((history) => splitSegment(history, bootId, reason));
+  if (split.length === 0) {
+    throw new PlimsollError('BASELINE_REFUSED', `No newest segment can be split at boot "${bootId}".`, {
+      hint: 'Name a listed boot that is not the first of its segment; the file and the report name them as "<run id>#<boot>".',
+    });
+  }
+  return prune(draft, draft.keep);
+}
+
+function splitSegment(history: History, bootId: string, reason: string): boolean {
+  const segment = history.segments.at(-1);
+  const at = segment?.boots.findIndex((boot) => boot.id === bootId) ?? -1;
+  if (!segment || at <= 0) return false;
+  const after = segment.boots.splice(at);
+  const { at: since, commit } = after[0]!;
+  history.segments.push({ ...structuredClone(segment), id: bootId, since, commit, reason, boots: after });
+  // What was merged over both levels is of neither.
+  for (const side of history.segments.slice(-2)) side.histograms = {};
+  Object.assign(segment, { curve: null, surge: null });
+  return true;
+}
+
 // ---- parts ----------------------------------------------------------------------------------------------
 
 const emptyFile = (record: RunRecord, keep: number): BaselineFile => ({

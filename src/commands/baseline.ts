@@ -1,7 +1,15 @@
-// `plimsoll baseline add|list|show|prune|promote`: the stored history, by hand.
+// `plimsoll baseline add|list|show|prune|split|promote`: the stored history, by hand.
 
 import { Command } from 'commander';
-import { addRunToStore, listStore, promoteFile, pruneFile, readBaselineFile, showBaseline } from '../baseline/store.ts';
+import {
+  addRunToStore,
+  listStore,
+  promoteFile,
+  pruneFile,
+  readBaselineFile,
+  showBaseline,
+  splitFile,
+} from '../baseline/store.ts';
 import { PlimsollError } from '../errors.ts';
 import { atLeastOne, readRecord } from './input.ts';
 
@@ -49,6 +57,13 @@ export const baselineCommand = (): Command => {
     .argument('<file>')
     .requiredOption('--keep <boots>', 'boots to keep', atLeastOne)
     .action((path: string, flags: { keep: number }) => say(pruneFile(path, flags.keep)));
+  command
+    .command('split')
+    .description('begin a new segment at a listed boot: from there on the level is another one')
+    .argument('<file>')
+    .requiredOption('--at <boot>', 'the first boot of the new level, as the report and the file name it')
+    .requiredOption('--reason <text>', 'kept with the segment')
+    .action((path: string, flags: { at: string; reason: string }) => say(splitFile(path, flags.at, flags.reason)));
   command
     .command('promote')
     .description('carry the newest segments of one baseline file into another (a release branch into main, say)')

@@ -1,5 +1,5 @@
-// One side of an SLA rule, "< 500ms". In: the text and its metric. Out: the operator and the limit in the
-// metric's own unit, or what is wrong with it.
+// One side of an SLA rule, "< 500ms" or "< baseline + 10%". In: the text and its metric. Out: the operator and the limit
+// in the metric's own unit, or what is wrong with it.
 
 import type { ResolvedMetric, Unit } from '../metrics.ts';
 import type { Condition } from './schema.ts';
@@ -43,13 +43,31 @@ export function parseCondition(text: string, metric: ResolvedMetric): Condition 
   const match = /^\s*([<>]=?)\s*(.*?)\s*$/.exec(text);
   if (match === null) return `${JSON.stringify(text)} is not a condition; write "<", "<=", ">" or ">=" and ${expected}`;
   const op = match[1] as Condition['op'];
-  const limit = read(match[2]!);
+  const relative = /^baseline\b\s*(.*)$/.exec(match[2]!);
+  const limits = relative === null ? { limit: read(match[2]!) } : aroundBaseline(relative[1]!, metric);
+  if (relative !== null && limits.limit === undefined)
+    return `${JSON.stringify(text)} does not fit ${metric.id}; expected "${op} baseline", or with "+" or "-" and a share such as "10%" or ${expected}`;
+  const { limit } = limits;
   if (limit === undefined)
     return `${JSON.stringify(text)} does not fit ${metric.id}; expected ${expected} after "${op}"`;
   if (metric.better !== 'neither' && op[0] !== usual) {
     return `${JSON.stringify(text)} asks for a bad value: ${metric.better} is better for ${metric.id}; write "${usual}"`;
   }
-  return { op, limit, text };
+  return { op, text, ...limits, limit };
+}
+
+/** "+ 10%" of the baseline's value, but of a metric that is itself a share: points. "+ 50ms" on top of it. */
+function aroundBaseline(
+  text: string,
+  metric: ResolvedMetric,
+): { readonly limit: number | undefined; readonly ofBaseline: number } {
+  if (text === '') return { limit: 0, ofBaseline: 1 };
+  const match = /^([+\u2212-])\s*(.+)$/.exec(text);
+  if (match === null) return { limit: undefined, ofBaseline: 1 };
+  const sign = match[1] === '+' ? 1 : -1;
+  const share = metric.unit === 'share' || metric.unit === 'percent' ? undefined : parseShare(match[2]!);
+  if (share !== undefined) return { limit: 0, ofBaseline: 1 + sign * share };
+  return { limit: scaled(UNITS[metric.unit].read(match[2]!), sign), ofBaseline: 1 };
 }
 
 /** What is wrong with a tolerance beside its gold limit; null = nothing. */
@@ -57,9 +75,13 @@ export function wrongTolerance(gold: Condition, tolerance: Condition): string | 
   if (gold.op[0] !== tolerance.op[0]) {
     return `${JSON.stringify(tolerance.text)} looks the other way than gold ${JSON.stringify(gold.text)}; both must be upper or both lower limits`;
   }
+  // Which of two limits is stricter shows before the run only where they differ in one thing.
+  const [times, goldTimes] = [tolerance.ofBaseline ?? 0, gold.ofBaseline ?? 0];
+  if (times !== goldTimes && tolerance.limit !== gold.limit) return null;
   const upper = gold.op[0] === '<';
-  const stricter = upper ? tolerance.limit < gold.limit : tolerance.limit > gold.limit;
-  const stricterAtLimit = tolerance.limit === gold.limit && tolerance.op.length < gold.op.length;
+  const difference = times === goldTimes ? tolerance.limit - gold.limit : times - goldTimes;
+  const stricter = upper ? difference < 0 : difference > 0;
+  const stricterAtLimit = difference === 0 && tolerance.op.length < gold.op.length;
   if (!stricter && !stricterAtLimit) return null;
   return `${JSON.stringify(tolerance.text)} is stricter than gold ${JSON.stringify(gold.text)}; the tolerance is what is still allowed when gold is missed`;
 }

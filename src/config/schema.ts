@@ -24,13 +24,17 @@ export { LANGUAGES, type LengthDistribution, lengthSchema, workloadSchema } from
 export const FAIL_ON = ['breach', 'regression', 'tolerated', 'suspected', 'inconclusive', 'unbaselined'] as const;
 
 /** One side of an SLA rule as written; load.ts turns it into a Condition with the metric's unit. */
-const conditionText = z.string().meta({ examples: ['< 500ms', '> 20/s', '<= 85%', '< 5'], pattern: '^\\s*[<>]=?' });
+const conditionText = z
+  .string()
+  .meta({ examples: ['< 500ms', '> 20/s', '<= 85%', '< 5', '< baseline + 10%'], pattern: '^\\s*[<>]=?' });
 
 export interface Condition {
   readonly op: '<' | '<=' | '>' | '>=';
-  /** In the metric's own unit. */
+  /** In the metric's own unit; with `ofBaseline` what is added to that. */
   readonly limit: number;
   readonly text: string;
+  /** Relative to the stored level: the limit is this times the baseline's value, plus `limit`. Absent = absolute. */
+  readonly ofBaseline?: number;
 }
 
 export const slaRuleSchema = z.strictObject({

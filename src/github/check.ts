@@ -121,8 +121,8 @@ export function conclusionOf(tone: Tone, exitCode: number, cancelled: boolean): 
 /** @param path null = the configuration is not a file of the repository */
 export function annotationsOf(sla: readonly SlaResult[], path: string | null): readonly Annotation[] {
   if (path === null) return [];
-  return sla.flatMap(({ metric, stage, gold, tolerance, value, bound, status, note, line }) => {
-    if (line === null || (status !== 'breached' && status !== 'not_measured')) return [];
+  return sla.flatMap(({ metric, stage, gold, tolerance, value, bound, status, note, line, awaitsBaseline = false }) => {
+    if (line === null || awaitsBaseline || (status !== 'breached' && status !== 'not_measured')) return [];
     const measured = status === 'breached' ? formatMetricValue(metric, value, bound) : 'not measured';
     const message = `${metric} in ${stage}: ${measured}; gold ${gold.text}, tolerated ${tolerance.text}${note ? ` (${note})` : ''}`;
     return [{ path, line, title: status === 'breached' ? 'SLA breached' : 'SLA not measured', message }];

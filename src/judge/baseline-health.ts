@@ -1,11 +1,11 @@
-// What the baseline itself cannot bear: too few boots to know how much boots differ, or a trend over them.
+// What the baseline itself cannot bear: too few boots to know how much boots differ.
 
 import { formatChange } from '../metrics-format.ts';
-import { mannKendall, theilSen } from '../stats/theil-sen.ts';
 import { type Evidence, smallestDetectable } from './compare.ts';
 import { amount, asChange, changeIs, type Decision } from './decide.ts';
 import { detectableOf, where } from './headline.ts';
-import type { Comparison, Finding } from './verdict.ts';
+import { MOST_DF } from './variance.ts';
+import type { Comparison } from './verdict.ts';
 
 /** Boots from which on a baseline without ledger is no longer thin, and those to aim at. */
 const ENOUGH_BOOTS = 4;
@@ -40,28 +40,8 @@ export function thinBaseline(
 
 function withAim(evidence: Evidence, level: number): string {
   const test = evidence.test!;
-  const df = Math.min(40, test.pooled.df.total + AIM_BOOTS - evidence.baseline.length);
+  const df = Math.min(MOST_DF, test.pooled.df.total + AIM_BOOTS - evidence.baseline.length);
   const standardError = test.pooled.sd * Math.sqrt(1 / evidence.candidate.length + 1 / AIM_BOOTS);
   const change = asChange(evidence.metric, smallestDetectable(evidence.minimumEffect, standardError, df, level));
   return `with ${AIM_BOOTS} it would be about ${formatChange(change, changeIs(evidence.metric), evidence.metric.unit)}`;
-}
-
-const FEWEST_FOR_TREND = 8;
-const TREND_ALPHA = 0.01;
-
-/** A baseline that drifts breaks the promise of a false-alarm rate, and more boots do not restore it: say so. */
-export function baselineDrift({ evidence, comparison }: Decision): Finding[] {
-  const series = evidence.baseline.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
-  if (!evidence.gate || series.length < FEWEST_FOR_TREND || mannKendall(series) > TREND_ALPHA) return [];
-  const total = theilSen(series) * (series.length - 1);
-  if (Math.abs(total) < evidence.minimumEffect) return [];
-  const change = formatChange(asChange(evidence.metric, total), changeIs(evidence.metric), evidence.metric.unit);
-  return [
-    {
-      kind: 'note',
-      severity: 'info',
-      message: `The baseline drifts: ${where(comparison)} moved by ${change} over its ${series.length} boots, so its false-alarm rate cannot be held.`,
-      advice: 'Begin a new segment, or compare both sides on the same machine.',
-    },
-  ];
 }

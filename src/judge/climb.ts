@@ -1,4 +1,4 @@
-// Whether another boot is worth its time: only while a gate is open that a boot could settle.
+// Whether another boot is worth its time: only while a gate is open, or anything is suspected, that a boot could settle.
 
 import { resolveMetric } from '../metrics.ts';
 import { type Decision, isThin, type Look } from './decide.ts';
@@ -21,12 +21,12 @@ export function climb(input: ClimbInput): Verdict['climb'] {
   const { comparisons, decisions, look, overBudget, settled } = input;
   const stop = (reason: string): Verdict['climb'] => ({ again: false, reason });
   if (settled !== null) return stop(settled);
-  const gates = comparisons.filter((one) => one.gate);
-  const confirmed = gates.find((one) => one.verdict === 'regressed');
+  const confirmed = comparisons.find((one) => one.verdict === 'regressed');
   if (confirmed && input.failsOnRegression)
     return stop(`${nameOf(confirmed)} is confirmed as regressed; more boots would not change the outcome`);
-  const open = gates.filter((one) => one.verdict === 'inconclusive' || one.verdict === 'suspected');
-  if (open.length === 0) return stop(gates.length === 0 ? 'no gate is compared' : 'every gate is decided');
+  const open = comparisons.filter((one) => one.verdict === 'suspected' || (one.gate && one.verdict === 'inconclusive'));
+  if (open.length === 0)
+    return stop(comparisons.some((one) => one.gate) ? 'every gate is decided' : 'no gate is compared');
   const helps = open.filter((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));
   const helped = helps.find((one) => one.verdict === 'suspected') ?? helps[0];
   if (helped === undefined) return stop(`another boot cannot settle ${nameOf(open[0]!)}: ${open[0]!.because}`);

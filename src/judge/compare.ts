@@ -11,7 +11,7 @@ import { notAbove, tost } from '../stats/tost.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { isTail, REQUESTS_FOR_TAIL } from './selection.ts';
 import type { StageEvidence } from './standing.ts';
-import type { RoundSds } from './taint.ts';
+import type { TaintedRounds } from './taint.ts';
 import { ledgerOf, type PooledVariance, poolVariance } from './variance.ts';
 
 export interface Evidence {
@@ -52,13 +52,13 @@ export interface CompareOptions {
   readonly gate: boolean;
   /** Replaces the metric's minimum effect: a share for log metrics, else the metric's unit. */
   readonly minimumEffect: number | undefined;
-  readonly sds: RoundSds;
+  readonly tainted: TaintedRounds;
 }
 
 export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
-  const candidate = samplesOf(metric, stage.candidate, options.sds);
+  const candidate = samplesOf(metric, stage.candidate, options.tainted);
   const comparable = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
-  const baseline = samplesOf(metric, comparable, options.sds);
+  const baseline = samplesOf(metric, comparable, options.tainted);
   const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline);
   const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
   const untested = whyUntested(metric, candidate, baseline, comparable.length > 0);
@@ -91,7 +91,7 @@ export function onScale(metric: ResolvedMetric, amount: number): number {
 }
 
 /** The minimum effect, never below what the client itself can distort. */
-function smallestThatMatters(
+export function smallestThatMatters(
   metric: ResolvedMetric,
   override: number | undefined,
   baseline: readonly Sample[],

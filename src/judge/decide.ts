@@ -15,7 +15,7 @@ export const ALPHA = 0.01;
 /** Level of each equivalence test. */
 export const EQUIVALENCE_ALPHA = 0.05;
 /** Share of ALPHA that the gates have together. */
-const GATE_SHARE = 0.8;
+export const GATE_SHARE = 0.8;
 /** Of the printed intervals: pointwise, for reading; the decision is Holm's. */
 export const CONFIDENCE = 0.95;
 /** A regression that fails a job is seen in this many boots. */

@@ -39,12 +39,12 @@ export function explain(input: JudgeInput, metricAtStage: string): string {
         comparisons.find(
           (one) => one.metric === decision.evidence.metric.id && one.stage === decision.evidence.stage,
         ) ?? decision.comparison;
-      return explainOne(decision, final, look.look, decisions.length);
+      return explainOne(decision, final, look.look, decisions);
     })
     .join('\n\n');
 }
 
-function explainOne(decision: Decision, final: Comparison, look: Look, familySize: number): string {
+function explainOne(decision: Decision, final: Comparison, look: Look, family: readonly Decision[]): string {
   const { evidence } = decision;
   const { metric, test } = evidence;
   const lines = [
@@ -56,9 +56,10 @@ function explainOne(decision: Decision, final: Comparison, look: Look, familySiz
     ...evidence.candidate.map((sample) => sampleLine(evidence, sample)),
   ];
   if (test === null) return [...lines, `not tested: ${evidence.untested}`, verdictLine(final)].join('\n');
-  const { df, sd } = test.pooled;
+  const { df, sd, squares } = test.pooled;
   lines.push(
     `sd of a boot: ${digits(sd)}, from ${df.baseline} (baseline) + ${df.candidate} (candidate) + ${df.ledger} (ledger) + ${df.prior} (assumed ${digits(metric.priorSd)}) degrees of freedom, ${df.total} counted`,
+    `  sums of squares: ${digits(squares.baseline)} (baseline) + ${digits(squares.candidate)} (candidate) + ${digits(squares.ledger)} (ledger) + ${digits(squares.prior)} (assumed)`,
   );
   if (test.dispersion !== null)
     lines.push(
@@ -70,13 +71,26 @@ function explainOne(decision: Decision, final: Comparison, look: Look, familySiz
   );
   if (evidence.known !== 'effect') lines.push(`censored: the effect is known as "${evidence.known.replace('_', ' ')}"`);
   lines.push(
-    `look ${look.boot} of ${look.most}: ${digits(look.alpha)} of ${ALPHA} per direction over ${familySize} comparisons, ${digits(decision.level)} for this one in Holm's first step (critical t ${digits(upperQuantile(decision.level, test.df))}); equivalence at ${digits(look.equivalenceAlpha)} of ${EQUIVALENCE_ALPHA}`,
+    `look ${look.boot} of ${look.most}: ${digits(look.alpha)} of ${ALPHA} per direction over ${family.length} comparisons, ${digits(decision.level)} for this one in Holm's first step (critical t ${digits(upperQuantile(decision.level, test.df))}); equivalence at ${digits(look.equivalenceAlpha)} of ${EQUIVALENCE_ALPHA}`,
+    holmLine(decision, look, family),
     `Holm rejects "not worse": ${yes(decision.rejectedWorse)}, "not better": ${yes(decision.rejectedBetter)}; minimum effect ${digits(evidence.minimumEffect)}`,
     `change ${changeOf(final)}, smallest detectable change ${detectableOf(final)} (95 % power)`,
     verdictLine(final),
   );
   return lines.join('\n');
 }
+
+/** Where this one stands in the order in which Holm looks, and the level that it met there, for the worse. */
+function holmLine(decision: Decision, look: Look, family: readonly Decision[]): string {
+  const order = family.toSorted((a, b) => weighed(a) - weighed(b));
+  const place = order.indexOf(decision);
+  const before = order.slice(0, place);
+  const total = family.reduce((sum, one) => sum + one.level, 0);
+  const left = total - before.filter((one) => one.rejectedWorse).reduce((sum, one) => sum + one.level, 0);
+  return `Holm's order for the worse: place ${place + 1} of ${family.length}; ${before.filter((one) => one.rejectedWorse).length} rejected before it, so its level there is ${digits((look.alpha * decision.level) / left)}`;
+}
+
+const weighed = ({ comparison, level }: Decision): number => (comparison.p?.worse ?? 1) / level;
 
 function sampleLine({ metric }: Evidence, sample: Sample): string {
   const rounds = sample.rounds.map((round, index) =>

@@ -3,8 +3,9 @@
 import type { Config } from '../config/schema.ts';
 import { formatMetricValue } from '../metrics-format.ts';
 import type { RunRecord } from '../record/schema.ts';
-import { baselineDrift, thinBaseline } from './baseline-health.ts';
+import { thinBaseline } from './baseline-health.ts';
 import type { Decision } from './decide.ts';
+import { driftFindings } from './drift.ts';
 import { openSentence, where, worseSentence } from './headline.ts';
 import { isShed } from './load-shed.ts';
 import type { StageEvidence } from './standing.ts';
@@ -84,9 +85,14 @@ function incomplete(record: RunRecord): Finding[] {
 
 // ---- rules ----------------------------------------------------------------------------------------------
 
-function slaFindings({ sla, failOn, stages }: FindingsInput): Finding[] {
+function slaFindings(input: FindingsInput): Finding[] {
+  const { sla, failOn, stages, record } = input;
   const severity = (condition: FailOn): Severity => (failOn.includes(condition) ? 'fail' : 'warn');
   return sla.flatMap((rule) => {
+    if (rule.awaitsBaseline) {
+      const message = `Not measured: ${where(rule)} (rule ${rule.tolerance.text}): ${rule.note}.`;
+      return one('not_measured', record.mode === 'gate' ? uncompared(input) : 'info', message, RECORD_ADVICE);
+    }
     // Where the whole stage is lost, that is what there is to say; the rule only follows from it.
     const standing = stages.find(({ stage }) => stage === rule.stage)?.standing.standing;
     return ruleFinding(rule, severity, standing === 'invalid' || standing === 'missing');
@@ -184,7 +190,6 @@ function standingFinding(standings: readonly StageStanding[], input: FindingsInp
   const list = names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   const are = names.length === 1 ? 'is' : 'are';
   const why = reason === null ? '.' : `: ${reason}.`;
-  const uncompared = input.failOn.includes('unbaselined') || input.onMissingBaseline === 'fail' ? 'fail' : 'warn';
   switch (standing) {
     case 'compared':
       return [];
@@ -198,11 +203,15 @@ function standingFinding(standings: readonly StageStanding[], input: FindingsInp
       return one('missing', died ? 'warn' : 'invalid', `Missing: ${list} ${are} not measured${why}`, advice);
     }
     case 'incomparable':
-      return one('incomparable', uncompared, `Not comparable: ${list}${why}`, advice);
+      return one('incomparable', uncompared(input), `Not comparable: ${list}${why}`, advice);
     case 'unbaselined':
-      return one('unbaselined', uncompared, `No baseline for ${list}${why}`, advice);
+      return one('unbaselined', uncompared(input), `No baseline for ${list}${why}`, advice);
   }
 }
+
+const uncompared = ({ failOn, onMissingBaseline }: FindingsInput): Severity =>
+  failOn.includes('unbaselined') || onMissingBaseline === 'fail' ? 'fail' : 'warn';
+const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
 /** What a boot lost does not vanish behind the other boots' values. */
 const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>
@@ -219,5 +228,5 @@ function notes({ strict, stages, decisions }: FindingsInput): Finding[] {
       : candidate.flatMap(({ measurement }) => measurement.invalid).find(({ code }) => code === 'throttled');
     return fault === undefined ? [] : one('note', 'info', `${stage}: ${fault.message}`, fault.advice);
   });
-  return [...throttled, ...decisions.flatMap(baselineDrift)];
+  return [...throttled, ...driftFindings(stages, decisions)];
 }

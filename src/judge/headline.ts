@@ -49,12 +49,20 @@ const sentence = (clauses: readonly (string | null)[]): string =>
 const isAboutLoadLine = (finding: Finding): boolean => finding.message.includes(resolveMetric('knee.rate')!.label);
 
 function passed({ mode, comparisons, sla, stages, baselineBoots }: HeadlineInput): string {
-  const rules =
-    sla.length === 0
-      ? 'there are no SLA rules'
-      : sla.length === 1
+  const judged = sla.filter((rule) => !rule.awaitsBaseline).length;
+  const waiting = sla.length - judged;
+  const rules = [
+    judged === 0
+      ? waiting === 0
+        ? 'there are no SLA rules'
+        : null
+      : judged === 1
         ? 'the SLA rule is met'
-        : `all ${sla.length} SLA rules are met`;
+        : `all ${judged} SLA rules are met`,
+    waiting === 0 ? null : `${waiting === 1 ? 'one SLA rule waits' : `${waiting} SLA rules wait`} for a baseline`,
+  ]
+    .filter((clause) => clause !== null)
+    .join(', ');
   if (mode === 'measure') return `Measured, not compared: ${rules}`;
   const compared = stages.some((stage) => stage.standing === 'compared');
   if (mode === 'baseline')

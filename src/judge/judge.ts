@@ -14,10 +14,12 @@ import { findingsOf, outcomeOf } from './findings.ts';
 import { headline } from './headline.ts';
 import { loadLine } from './load-line.ts';
 import { discountLoadShed } from './load-shed.ts';
+import type { BootMetrics } from './samples.ts';
 import { CLOSED_LOOP_TOO, COMPARED } from './selection.ts';
 import { judgeSla } from './sla.ts';
 import { candidateBoots, type StageEvidence, standStage } from './standing.ts';
-import { roundSds } from './taint.ts';
+import { worstRounds } from './taint.ts';
+import { tradeOff } from './trade-off.ts';
 import { LEDGER_ENOUGH_DF } from './variance.ts';
 import type { Finding, Outcome, Verdict } from './verdict.ts';
 
@@ -64,7 +66,7 @@ export function judge(input: JudgeInput): Verdict {
     comparisons,
     decisions,
     lostGates,
-    others: [...failures, ...shed.findings, ...policyFindings(input)],
+    others: [...failures, ...shed.findings, ...tradeOff(comparisons, policy.price), ...policyFindings(input)],
   });
   const outcome = outcomeOf(findings);
   const line = loadLine(
@@ -142,7 +144,8 @@ function familyOf(stage: StageEvidence, policy: Policy): Evidence[] {
   const others = [...COMPARED[stage.stage], ...(stage.closedLoop ? CLOSED_LOOP_TOO : [])].filter(
     (id) => !gates.includes(id),
   );
-  const sds = roundSds(stage.baseline.map((boot) => boot.metrics));
+  const metricsOf = (boots: readonly BootMetrics[]) => boots.map((boot) => boot.metrics);
+  const tainted = worstRounds(metricsOf(stage.baseline), metricsOf(stage.candidate));
   const { minimumEffects } = policy.comparison;
   return [...new Set([...gates, ...others])].flatMap((id) => {
     const metric = resolveMetric(id);
@@ -151,7 +154,7 @@ function familyOf(stage: StageEvidence, policy: Policy): Evidence[] {
     const evidence = gather(stage, metric, {
       gate,
       minimumEffect: minimumEffects[`${id}@${stage.stage}`] ?? minimumEffects[id],
-      sds,
+      tainted,
     });
     return gate || evidence.test !== null ? [evidence] : [];
   });

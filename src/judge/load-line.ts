@@ -19,7 +19,7 @@ export function loadLine(
   const compared = comparisons.find((one) => one.metric === metric.id && one.stage === 'linear');
   const evidence =
     decisions.find(({ comparison }) => comparison.metric === metric.id && comparison.stage === 'linear')?.evidence ??
-    gather(linear, metric, { gate: false, minimumEffect: undefined, sds: new Map() });
+    gather(linear, metric, { gate: false, minimumEffect: undefined, tainted: new Map() });
   if (evidence.candidate.length === 0) return null;
   const middle = centre(evidence.candidate);
   const bound = evidence.candidate.find((sample) => sample.bound !== 'exact')?.bound ?? 'exact';

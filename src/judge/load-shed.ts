@@ -1,5 +1,5 @@
-// A latency that improves while failures rise, or anything that improves while answers get shorter, is not an
-// improvement: less was served. Such comparisons lose their "improved", and the verdict says why.
+// What improves while failures rise or answers get shorter is not an improvement: less was served. Such comparisons
+// lose their "improved", and the verdict says why.
 
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatMetricValue } from '../metrics-format.ts';
@@ -23,8 +23,9 @@ export function discountLoadShed(decisions: readonly Decision[], stages: readonl
   const findings: Finding[] = [];
   const comparisons = decisions.map(({ comparison }): Comparison => {
     const cause = causes.get(comparison.stage) ?? null;
-    if (!cause || comparison.verdict !== 'improved' || !cause.flatters(comparison.metric)) return comparison;
-    return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause.text}` };
+    if (cause === null || comparison.verdict !== 'improved' || ERROR_METRICS.includes(comparison.metric))
+      return comparison;
+    return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause}` };
   });
   for (const [stage, cause] of causes) {
     const shed = comparisons.filter((one) => one.stage === stage && isShed(one));
@@ -38,7 +39,7 @@ export function discountLoadShed(decisions: readonly Decision[], stages: readonl
     findings.push({
       kind: 'load_shed',
       severity: 'warn',
-      message: `Not an improvement: in ${stage}, ${names.join(', ')}${shed.length > 3 ? ` and ${shed.length - 3} more` : ''} moved because load was shed: ${cause.text}.`,
+      message: `Not an improvement: in ${stage}, ${names.join(', ')}${shed.length > 3 ? ` and ${shed.length - 3} more` : ''} moved because load was shed: ${cause}.`,
       advice: 'Compare at the same number of answered requests: find out why requests fail or answers got shorter.',
     });
   }
@@ -49,21 +50,9 @@ const SHED = 'better because load was shed';
 /** An improvement that was taken back. */
 export const isShed = (comparison: Comparison): boolean => comparison.because.startsWith(SHED);
 
-interface Cause {
-  readonly text: string;
-  readonly flatters: (metric: string) => boolean;
-}
-
-/** Latency, and the surge's figures: all flattered by requests that are not served. Throughput and goodput are not. */
-const byFailures = (metric: string): boolean =>
-  resolveMetric(metric)?.better === 'lower' && !ERROR_METRICS.includes(metric);
-/** Shorter answers are less work: rates, knee and goodput are flattered too. */
-const byShortAnswers = (metric: string): boolean => !ERROR_METRICS.includes(metric);
-
-function causeOf(stage: StageEvidence, decisions: readonly Decision[]): Cause | null {
-  const [failures, shorter] = [failuresRose(stage, decisions), answersShorter(stage)];
-  const text = [failures, shorter].filter((cause) => cause !== null).join('; ');
-  return text === '' ? null : { text, flatters: shorter === null ? byFailures : byShortAnswers };
+/** As a clause; null = as much was served as before. */
+function causeOf(stage: StageEvidence, decisions: readonly Decision[]): string | null {
+  return [failuresRose(stage, decisions), answersShorter(stage)].filter((cause) => cause !== null).join('; ') || null;
 }
 
 function answersShorter(stage: StageEvidence): string | null {

@@ -5,7 +5,7 @@ import type { StoredBoot } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import type { FailureCount } from '../stats/quasi-binomial.ts';
 import { type BootValues, summariseBoot, toScale } from '../stats/summary.ts';
-import { outlyingRounds, type RoundSds } from './taint.ts';
+import type { TaintedRounds } from './taint.ts';
 
 export type Bound = 'exact' | 'above' | 'below';
 
@@ -33,12 +33,12 @@ export interface Sample {
 }
 
 /** Samples of the boots that have the metric; a boot without it, or with nothing that can be put on the scale, gives none. */
-export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[], sds: RoundSds): Sample[] {
+export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[], tainted: TaintedRounds): Sample[] {
   return boots.flatMap((boot) => {
     const measured = boot.metrics[metric.id];
     if (measured === undefined) return [];
     const raw = measured.rounds.some((round) => round !== null) ? measured.rounds : [measured.value];
-    const dropped = outlyingRounds(boot.metrics, sds)[0] ?? null;
+    const dropped = tainted.get(boot.metrics) ?? null;
     const kept = raw.map((round, index) => (index === dropped && raw.length > 1 ? null : round));
     const rounds = kept.map((round) => toScale(metric, round));
     const summarised = summariseBoot(metric, { ...measured, rounds: kept });

@@ -5,6 +5,7 @@ import { mean, sampleStandardDeviation } from 'simple-statistics';
 import type { Condition, SlaRule } from '../config/schema.ts';
 import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
 import { formatValue } from '../metrics-format.ts';
+import { dependsOnSlo, sameSlo } from '../record/keys.ts';
 import { upperQuantile } from '../stats/student-t.ts';
 import { fromScale, toScale } from '../stats/summary.ts';
 import type { Bound } from './samples.ts';
@@ -13,11 +14,12 @@ import type { SlaResult } from './verdict.ts';
 
 export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaResult {
   const measured = measure(rule.metric, stage);
+  const [gold, tolerance] = [rule.gold, rule.tolerance].map((condition) => absolute(condition, rule.metric, stage));
   const result = (status: SlaResult['status'], notes: readonly (string | null)[]): SlaResult => ({
     metric: rule.metric,
     stage: rule.stage,
-    gold: rule.gold,
-    tolerance: rule.tolerance,
+    gold: gold ?? rule.gold,
+    tolerance: tolerance ?? rule.tolerance,
     value: measured.kind === 'yes' ? measured.value : null,
     bound: measured.kind === 'yes' ? measured.bound : 'exact',
     interval: measured.kind === 'yes' ? measured.interval : null,
@@ -26,17 +28,40 @@ export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaRe
     line: rule.line,
   });
   if (measured.kind === 'no') return result('not_measured', [measured.reason]);
+  if (!gold || !tolerance) return { ...result('not_measured', [NO_BASELINE]), awaitsBaseline: true };
   const { value, bound, metric } = measured;
-  const gold = holds(rule.gold, value, bound);
-  const tolerance = holds(rule.tolerance, value, bound);
+  const isGold = holds(gold, value, bound);
+  const isTolerated = holds(tolerance, value, bound);
   const untold = (condition: Condition): string =>
     `${formatValue(metric.unit, value, bound)} does not tell whether "${condition.text}" holds`;
-  const notes = [nearness(rule, measured.interval), ...measured.notes];
-  if (gold === true) return result('gold', notes);
-  if (tolerance === true) return result('tolerated', [...notes, gold === null ? untold(rule.gold) : null]);
-  return tolerance === false
+  const notes = [nearness([tolerance, gold], measured.interval), ...measured.notes];
+  if (isGold === true) return result('gold', notes);
+  if (isTolerated === true) return result('tolerated', [...notes, isGold === null ? untold(gold) : null]);
+  return isTolerated === false
     ? result('breached', notes)
-    : result('not_measured', [untold(rule.tolerance), ...measured.notes]);
+    : result('not_measured', [untold(tolerance), ...measured.notes]);
+}
+
+const NO_BASELINE = 'there is no baseline to take the limit from';
+
+/** A limit around the baseline in the metric's unit, with its number in the text; null without a baseline. */
+function absolute(condition: Condition, id: string, stage: StageEvidence | undefined): Condition | null {
+  if (condition.ofBaseline === undefined) return condition;
+  const metric = resolveMetric(id);
+  const level = metric && stage ? baselineLevel(metric, stage) : null;
+  if (!metric || level === null) return null;
+  const limit = condition.ofBaseline * level + condition.limit;
+  return { op: condition.op, limit, text: `${condition.text} (${formatValue(metric.unit, limit)})` };
+}
+
+/** The boots of the newest segment, as the rule's own value is made of the candidate's; null where one is only a bound. */
+function baselineLevel(metric: ResolvedMetric, { baseline, slo }: StageEvidence): number | null {
+  const boots = baseline
+    .filter((boot) => !dependsOnSlo(metric.id) || sameSlo(boot.slo, slo))
+    .flatMap((boot) => boot.metrics[metric.id] ?? []);
+  const values = boots.map(({ value }) => value).filter((value) => value !== null);
+  if (values.length === 0 || boots.some(({ bound }) => bound !== 'exact')) return null;
+  return centreOf(metric, values);
 }
 
 /** Three-valued: null = a censored value does not tell. */
@@ -114,6 +139,8 @@ interface Value {
   readonly bound: Bound;
   readonly thin: boolean;
   readonly rounds: readonly number[];
+  /** Of this boot alone, as it was measured. */
+  readonly interval: readonly [number, number] | null;
   readonly note: string | null;
 }
 
@@ -125,11 +152,12 @@ function valueIn(id: string, { boot, measurement }: StageEvidence['candidate'][n
       bound: measured.bound,
       thin: measured.thin,
       rounds: measured.rounds.filter((round) => round !== null),
+      interval: measured.interval ?? null,
       note: measured.note,
     };
   }
   if (id === 'boot.duration' && boot.bootMs !== null)
-    return { value: boot.bootMs / 1_000, bound: 'exact', thin: false, rounds: [], note: null };
+    return { value: boot.bootMs / 1_000, bound: 'exact', thin: false, rounds: [], interval: null, note: null };
   return null;
 }
 
@@ -153,9 +181,13 @@ function centreOf(metric: ResolvedMetric, values: readonly number[]): number {
 
 const FEWEST_BOOTS = 3;
 
-/** 95 %: over boots from three on, else over the rounds of all boots; null where there is one value, or none is exact. */
+/**
+ * 95 %: of one boot as it was measured, where it was; over boots from three on; else over the rounds of all boots. null
+ * where there is one value, or none is exact.
+ */
 function intervalOver(metric: ResolvedMetric, values: readonly Value[]): readonly [number, number] | null {
   if (values.some((one) => one.bound !== 'exact')) return null;
+  if (values.length === 1 && values[0]!.interval !== null) return values[0]!.interval;
   const raw = values.length >= FEWEST_BOOTS ? values.map((one) => one.value) : values.flatMap((one) => one.rounds);
   const scaled = raw.map((value) => toScale(metric, value)).filter((value) => value !== null);
   if (scaled.length < 2 || scaled.length < raw.length) return null;
@@ -173,8 +205,8 @@ function intervalOver(metric: ResolvedMetric, values: readonly Value[]): readonl
   return Number.isFinite(low) && Number.isFinite(high) ? [low, high] : null;
 }
 
-function nearness(rule: SlaRule, interval: readonly [number, number] | null): string | null {
+function nearness(conditions: readonly Condition[], interval: readonly [number, number] | null): string | null {
   if (interval === null) return null;
-  const near = [rule.tolerance, rule.gold].find(({ limit }) => interval[0] <= limit && limit <= interval[1]);
+  const near = conditions.find(({ limit }) => interval[0] <= limit && limit <= interval[1]);
   return near === undefined ? null : `within its uncertainty of the limit "${near.text}"`;
 }

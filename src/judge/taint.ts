@@ -38,7 +38,7 @@ const FEWEST_DF = 8;
  * Score of round r = median over metrics of (y_r − median_r y) / σ_m. Rounds past ±2.5, worst first.
  * Empty where rounds are too few or their usual spread is not known.
  */
-export function outlyingRounds(metrics: RoundValues, sds: RoundSds): readonly number[] {
+function outlyingRounds(metrics: RoundValues, sds: RoundSds): readonly number[] {
   const scores: number[][] = [];
   for (const [id, sd] of sds) {
     const values = scaledRounds(metrics, id);
@@ -58,8 +58,22 @@ export function outlyingRounds(metrics: RoundValues, sds: RoundSds): readonly nu
     .map(({ round }) => round);
 }
 
+/** The worst tainted round of a boot, 0-based, by the boot's metrics; scored once a boot, not once a metric. */
+export type TaintedRounds = ReadonlyMap<RoundValues, number>;
+
+/** @param baseline its rounds say what scatter is usual */
+export function worstRounds(baseline: readonly RoundValues[], candidate: readonly RoundValues[]): TaintedRounds {
+  const sds = roundSds(baseline);
+  return new Map(
+    [...baseline, ...candidate].flatMap((metrics) => {
+      const [worst] = outlyingRounds(metrics, sds);
+      return worst === undefined ? [] : [[metrics, worst] as const];
+    }),
+  );
+}
+
 /** Pooled over the boots given, each about its own mean. */
-export function roundSds(boots: readonly RoundValues[]): RoundSds {
+function roundSds(boots: readonly RoundValues[]): RoundSds {
   const sds = new Map<string, number>();
   for (const id of COMPARED.benchmark) {
     const spread = boots.reduce<Spread>((sum, boot) => addSpread(sum, spreadOf(exactRounds(boot, id))), {

@@ -15,18 +15,26 @@ export interface PooledVariance {
     readonly ledger: number;
     readonly prior: number;
   };
+  /** Sums of squares that were pooled, the ledger's for as many degrees of freedom as count. */
+  readonly squares: {
+    readonly baseline: number;
+    readonly candidate: number;
+    readonly ledger: number;
+    readonly prior: number;
+  };
 }
 
 const PRIOR_DF = 4;
 /** From this many ledger degrees of freedom on, the prior is dropped and a history counts as known. */
 export const LEDGER_ENOUGH_DF = 12;
 const LEDGER_MOST_DF = 30;
-const MOST_DF = 40;
+/** Boots and rounds are not quite normal: beyond this a variance is not known better, however many have been seen. */
+export const MOST_DF = 24;
 /** A value read in steps of q has at least the variance of a uniform error of ±q/2. */
 const OF_UNIFORM = 12;
 
 /**
- * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 40.
+ * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 24.
  * Seconds and counts come in steps q (a window, a request): their s² is at least q²/12. Shares do too, but in steps of
  * one request in all, far below what boots differ by.
  * @param baseline @param candidate summaries of boots, on the scale of comparison, without censored ones
@@ -37,20 +45,38 @@ export function poolVariance(
   candidate: readonly number[],
   ledger: Spread,
 ): PooledVariance {
-  const base = spreadOf(baseline);
-  const cand = spreadOf(candidate);
+  return poolSpreads(
+    metric,
+    { baseline: spreadOf(baseline), candidate: spreadOf(candidate), ledger },
+    leastVariance(metric, [...baseline, ...candidate]),
+  );
+}
+
+/** The same from sums of squares, with the least that the variance can be. */
+export function poolSpreads(
+  metric: ResolvedMetric,
+  spreads: { readonly baseline: Spread; readonly candidate: Spread; readonly ledger: Spread },
+  least: number,
+): PooledVariance {
+  const { baseline: base, candidate: cand, ledger } = spreads;
   const ledgerDf = Math.min(ledger.df, LEDGER_MOST_DF);
   const ledgerSs = ledger.df > 0 ? (ledger.ss / ledger.df) * ledgerDf : 0;
   // Squares that add up to nothing say that values come in steps, not that boots are all alike.
   const priorDf = ledger.df >= LEDGER_ENOUGH_DF && ledger.ss > 0 ? 0 : PRIOR_DF;
   const df = priorDf + base.df + cand.df + ledgerDf;
-  const pooled = (priorDf * metric.priorSd ** 2 + base.ss + cand.ss + ledgerSs) / df;
-  const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
-  const least = inSteps ? stepOf([...baseline, ...candidate], metric.resolution) ** 2 / OF_UNIFORM : 0;
+  const priorSs = priorDf * metric.priorSd ** 2;
+  const pooled = (priorSs + base.ss + cand.ss + ledgerSs) / df;
   return {
     sd: Math.sqrt(Math.max(pooled, least)),
     df: { total: Math.min(df, MOST_DF), baseline: base.df, candidate: cand.df, ledger: ledgerDf, prior: priorDf },
+    squares: { baseline: base.ss, candidate: cand.ss, ledger: ledgerSs, prior: priorSs },
   };
+}
+
+/** Of values that come in steps: that of a uniform error of one step. */
+export function leastVariance(metric: ResolvedMetric, values: readonly number[]): number {
+  const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
+  return inSteps ? stepOf(values, metric.resolution) ** 2 / OF_UNIFORM : 0;
 }
 
 /** Stored values have seven digits: closer ones are the same. */

@@ -57,6 +57,8 @@ export interface SlaResult {
   /** "within its uncertainty of the limit", "nvidia-smi was not found", …; null = nothing to add. */
   readonly note: string | null;
   readonly line: number | null;
+  /** Not measured only because its limit is relative to a baseline that is not there. */
+  readonly awaitsBaseline?: boolean;
 }
 
 /** How far a stage got. Anything but `compared` keeps the headline from rendering green. */

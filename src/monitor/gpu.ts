@@ -1,5 +1,5 @@
 // The GPUs, from nvidia-smi: utilisation (mean of the GPUs), memory (of all together), power (sum), temperature
-// (hottest) and SM clock (mean). One process streams readings; where that does not work, one is run per reading.
+// (hottest), SM clock (mean) and whether any slows its clocks. One process streams readings; where that does not work, one is run per reading.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,8 @@ const GROUPS = [
   ['power.draw'],
   ['temperature.gpu'],
   ['clocks.current.sm'],
+  // Not sw_power_cap: a GPU under load lives at its power limit. The later name, clocks_event_reasons, has this alias.
+  ['clocks_throttle_reasons.hw_slowdown', 'clocks_throttle_reasons.sw_thermal_slowdown'],
 ] as const;
 
 /** The field that each metric cannot do without. */
@@ -23,6 +25,7 @@ const FIELD_BY_METRIC = {
   'gpu.power': 'power.draw',
   'gpu.temperature': 'temperature.gpu',
   'gpu.sm_clock': 'clocks.current.sm',
+  'gpu.throttled': 'clocks_throttle_reasons.hw_slowdown',
 } as const;
 
 /** @param visibleDevices CUDA_VISIBLE_DEVICES of the deployment: other GPUs are not its own */
@@ -153,6 +156,7 @@ export function toReading(table: GpuTable | string): Reading {
   const temperatures = column('temperature.gpu');
   give('gpu.temperature', temperatures.length > 0 ? Math.max(...temperatures) : undefined);
   give('gpu.sm_clock', mean(column('clocks.current.sm')));
+  give('gpu.throttled', throttled(table));
 
   const missing = Object.fromEntries(
     Object.entries(FIELD_BY_METRIC).flatMap(([metric, field]) =>
@@ -162,6 +166,15 @@ export function toReading(table: GpuTable | string): Reading {
     ),
   );
   return { kind: 'values', atMs: performance.now(), values, missing };
+}
+
+/** 100 while any GPU has any of the reasons; undefined where none is known. */
+function throttled({ fields, rows }: GpuTable): number | undefined {
+  const states = fields.flatMap((field, at) =>
+    field.startsWith('clocks_throttle_reasons.') ? rows.map((row) => row[at] ?? null) : [],
+  );
+  if (states.includes('Active')) return 100;
+  return states.includes('Not Active') ? 0 : undefined;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -32,6 +32,7 @@ const metricValue = z.object({
   thin: z.boolean(),
   rounds: z.array(finite.nullable()),
   roundBounds: z.array(bound).optional(),
+  interval: z.tuple([finite, finite]).optional(),
   note: z.string().nullable(),
 });
 const invalidity = z.object({

@@ -5,6 +5,7 @@ import { type Chart, renderCharts } from './charts.ts';
 import { escapeHtml } from './escape.ts';
 import { bootTable, clientTable, factsTable, standingTable, subjectTable } from './facts.ts';
 import type { ReportInput } from './input.ts';
+import { scalabilitySentence } from './scalability.ts';
 import { byImportance, cliffsOf, isNotable, reproduceCommand, type Story, surgeSentence, tellStory } from './story.ts';
 import { type Table, tableHtml } from './table.ts';
 import { compactDeltas, compactSla, curveTable, deltaLegend, measuredTable, wideDeltas } from './tables.ts';
@@ -19,6 +20,7 @@ export function renderHtml(input: ReportInput): string {
   const notable = comparisons.filter(isNotable);
   const rest = comparisons.filter((one) => !isNotable(one));
   const surge = surgeSentence(input);
+  const scaling = scalabilitySentence(input);
   const body = [
     head(story),
     list(
@@ -34,7 +36,10 @@ export function renderHtml(input: ReportInput): string {
         : `${tableHtml(compactDeltas(input, notable))}<p class="faint">${escapeHtml(deltaLegend(comparisons))}</p>`,
     ),
     fold(`${rest.length} more metrics, unchanged or inconclusive`, [wideDeltas(input, rest)]),
-    block('Load curve', figure(charts, 'load-curve')),
+    block(
+      'Load curve',
+      figure(charts, 'load-curve') + (scaling === null ? '' : `<p class="faint">${escapeHtml(scaling)}</p>`),
+    ),
     fold('Load curve, step by step', [curveTable(input)]),
     block('Surge', figure(charts, 'surge') || (surge === null ? '' : `<p>${escapeHtml(surge)}</p>`)),
     block('Latency distribution', figure(charts, 'latency')),

@@ -116,8 +116,9 @@ async function load(
   );
   const samples = monitor.take(result.originMs);
   folder.appendSeries(samples.map((sample) => encodeSample(sample, { boot, stage: plan.stage })));
+  const restarted = monitor.restarted();
   monitor.mark();
-  return { load: result, samples, problems: monitor.problems(), died };
+  return { load: result, samples, problems: monitor.problems(), died, restarted };
 }
 
 /** The one round that may be replaced: spoilt by the client, else an outlier by the judge's rule. */

@@ -22,6 +22,8 @@ export interface MetricValue {
   readonly rounds: readonly (number | null)[];
   /** Bound of each round, where one is censored; absent = all exact. */
   readonly roundBounds?: readonly ('exact' | 'above' | 'below')[] | undefined;
+  /** Of a benchmark's percentile: 95 %, from its rounds as clusters; what this boot bears. Absent where there is none. */
+  readonly interval?: readonly [number, number] | undefined;
   readonly note: string | null;
 }
 

@@ -8,6 +8,7 @@ import type { Timeline } from '../load/timeline.ts';
 import { encodeHistogram, type Histogram } from '../stats/histogram.ts';
 import { judgeClient } from './client.ts';
 import { bootValue, type Figures, pool } from './figures.ts';
+import { machineFaults } from './machine.ts';
 import type { HistogramSet, Invalidity, MetricValue, PhaseMeasurement, StageMeasurement } from './measurement.ts';
 import { type LoadEnd, type MeasuredPhase, measurePhases } from './phase.ts';
 import { endOf } from './phases.ts';
@@ -93,7 +94,15 @@ function measure(
     status,
     reason,
     durationMs: loads.reduce((sum, { end }) => sum + end.load.durationMs, 0),
-    invalid: [...incomplete(first), ...result.invalid, ...mixedTokenSources(result.counted)],
+    invalid: [
+      ...incomplete(first),
+      ...result.invalid,
+      ...mixedTokenSources(result.counted),
+      ...machineFaults(
+        loads.map(({ end }) => end),
+        result.counted,
+      ),
+    ],
     phases: phases.map(
       ({ measurement }): PhaseMeasurement => ({
         ...measurement,

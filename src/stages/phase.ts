@@ -17,6 +17,8 @@ export interface LoadEnd {
   readonly problems: readonly SamplerProblem[];
   /** What the deployment died of during the load; null = it lives. */
   readonly died: string | null;
+  /** The engine's counters began anew during the load: it did not die, but it is another one. */
+  readonly restarted?: boolean;
 }
 
 export interface MeasuredPhase {

@@ -8,6 +8,7 @@ import type { Figures } from './figures.ts';
 import { bootValue, metricsOf, pool } from './figures.ts';
 import type { Invalidity, MetricValue } from './measurement.ts';
 import type { MeasuredPhase, PhaseContext } from './phase.ts';
+import { quantileIntervals } from './quantile-interval.ts';
 
 export interface RoundsResult {
   readonly metrics: Readonly<Record<string, MetricValue>>;
@@ -32,6 +33,10 @@ export function measureRounds(
   const shown = fit.length > 0 ? fit : rounds;
   const pooled = pool(shown.map((round) => round.figures));
   const drift = driftOf(shown);
+  const intervals = quantileIntervals(
+    shown.map((round) => round.figures),
+    pooled,
+  );
   const metrics: Record<string, MetricValue> = {};
   for (const [id, whole] of Object.entries(metricsOf(pooled, context.timeoutMs, context.price))) {
     const values = rounds.map((round) => (shown.includes(round) ? round.metrics[id] : undefined));
@@ -44,6 +49,7 @@ export function measureRounds(
         drift?.kind === 'rising' && !id.startsWith('output.') ? drift.message : null,
       ),
       ...(bounds.some((bound) => bound !== 'exact') && { roundBounds: bounds }),
+      ...(intervals.has(id) && { interval: intervals.get(id) }),
     };
   }
   const spoilt = rounds.filter((round) => !isFit(round));

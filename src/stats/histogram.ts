@@ -1,7 +1,13 @@
 // Histograms of microseconds, mergeable over workers, rounds and boots: HdrHistogram with three significant
 // digits, and the one way to read a quantile when some requests failed.
 
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  JsHistogram,
+} from 'hdr-histogram-js';
 
 export type { Histogram } from 'hdr-histogram-js';
 
@@ -21,6 +27,21 @@ export function createHistogram(): Histogram {
 /** Records a value given in ms; below 1 µs counts as 1 µs (HdrHistogram has no zero at this unit). */
 export function recordMs(histogram: Histogram, valueMs: number): void {
   histogram.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(valueMs * 1_000))));
+}
+
+/** How many recorded values are at most `valueMs`, as fine as the histogram tells them apart. */
+export function countAtMost(histogram: Histogram, valueMs: number): number {
+  if (!(histogram instanceof JsHistogram)) throw new TypeError('countAtMost: not a histogram of createHistogram');
+  const limit = histogram.highestEquivalentValue(Math.round(valueMs * 1_000));
+  const steps = histogram.recordedValuesIterator;
+  steps.reset();
+  let count = 0;
+  while (steps.hasNext()) {
+    const step = steps.next();
+    if (step.valueIteratedTo > limit) break;
+    count += step.countAtValueIteratedTo;
+  }
+  return count;
 }
 
 export const encodeHistogram = (histogram: Histogram): string => encodeIntoCompressedBase64(histogram);

@@ -5,6 +5,7 @@ declare module 'jstat' {
     /** Regularised incomplete beta function Iₓ(a, b). */
     ibeta(x: number, a: number, b: number): number;
     gammaln(x: number): number;
+    readonly beta: { inv(p: number, a: number, b: number): number };
     readonly studentt: { inv(p: number, df: number): number };
     readonly normal: { cdf(x: number, mean: number, sd: number): number };
   };

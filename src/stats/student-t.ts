@@ -28,11 +28,24 @@ export function noncentralUpperTail(t: number, df: number, ncp: number): number 
 
 /**
  * The noncentrality (effect ÷ standard error) that a one-sided t test at level `alpha` rejects with `power`.
- * Found by bisection; about t(1 − alpha) + t(power).
+ * Found by bisection; about t(1 − alpha) + t(power). Remembered: the comparisons of a report share a few levels.
  */
 export function detectableNoncentrality(alpha: number, power: number, df: number): number {
+  const key = `${alpha} ${power} ${df}`;
+  const known = remembered.get(key);
+  if (known !== undefined) return known;
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+  const found = solveNoncentrality(alpha, power, df);
+  remembered.set(key, found);
+  return found;
+}
+
+const remembered = new Map<string, number>();
+const MOST_REMEMBERED = 1_000;
+
+function solveNoncentrality(alpha: number, power: number, df: number): number {
   const critical = upperQuantile(alpha, df);
-  const nodes = chiNodes(df, critical, 256);
+  const nodes = chiNodes(df, critical, 512);
   const reached = (ncp: number): number =>
     nodes.reduce((sum, [u, weight]) => sum + weight * jStat.normal.cdf(ncp - critical * u, 0, 1), 0);
   let low = 0;
@@ -50,7 +63,7 @@ export function detectableNoncentrality(alpha: number, power: number, df: number
 function chiNodes(df: number, t: number, most: number): readonly (readonly [u: number, weight: number])[] {
   const reach = 9 / Math.sqrt(2 * df);
   const from = Math.max(0, 1 - reach);
-  const intervals = 2 * Math.ceil(Math.min(most, Math.max(96, 3 * (1 + reach - from) * Math.abs(t))) / 2);
+  const intervals = 2 * Math.ceil(Math.min(most, Math.max(256, 3 * (1 + reach - from) * Math.abs(t))) / 2);
   const step = (1 + reach - from) / intervals;
   const logConstant = Math.LN2 + (df / 2) * Math.log(df / 2) - jStat.gammaln(df / 2);
   const nodes: [number, number][] = [];

@@ -8,7 +8,7 @@ import { pinnedKnee, pinnedUnits } from '../../src/baseline/lookup.ts';
 import { prune } from '../../src/baseline/prune.ts';
 import type { BaselineFile, History } from '../../src/baseline/schema.ts';
 import { baselineFileSchema } from '../../src/baseline/schema.ts';
-import { addRun, promote } from '../../src/baseline/update.ts';
+import { addRun, promote, splitSegments } from '../../src/baseline/update.ts';
 import { PlimsollError } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
 import { decodeHistogram } from '../../src/stats/histogram.ts';
@@ -378,6 +378,29 @@ test('what a calibrated stage takes for a token is pinned, goes on to the next s
   );
   assert.equal(pinnedUnits(benchmark(addRun(null, run(), { keep: 10 }).file)), null);
   assert.equal(pinnedUnits(null), null);
+});
+
+test('a segment is split at a listed boot: the level after it is the newest, and no boot or variance is lost', () => {
+  const file = addAll([100, 101, 99, 120, 121].map((ms, index) => benchmarkRun(ms, { id: `r${index}` })));
+  const split = splitSegments(file, 'r3#1', 'a change that was merged');
+  const [before, after] = benchmark(split).segments;
+  assert.deepEqual(
+    [before, after].map((segment) => segment!.boots.map(({ id }) => id)),
+    [
+      ['r0#1', 'r1#1', 'r2#1'],
+      ['r3#1', 'r4#1'],
+    ],
+  );
+  assert.equal(after!.reason, 'a change that was merged');
+  assert.equal(after!.since, benchmark(file).segments[0]!.boots[3]!.at);
+  assert.deepEqual([before!.histograms, after!.histograms], [{}, {}]);
+  assert.deepEqual(baselineFileSchema.parse(split), split);
+  for (const boot of ['r0#1', 'nobody#1'])
+    assert.throws(
+      () => splitSegments(file, boot, 'why'),
+      (error) => error instanceof PlimsollError && error.code === 'BASELINE_REFUSED',
+    );
+  assert.equal(benchmark(file).segments.length, 1, 'what goes in is not changed');
 });
 
 test('promote carries the newest segment and its boots once', () => {

@@ -55,6 +55,11 @@ const MEASURING: readonly [file: string, constant: string, phrase: (value: numbe
   ['load/users.ts', 'FAILED_MS', (value) => `at least ${value} ms`],
   ['runner/stage.ts', 'QUIET_LIMIT_MS', (value) => `${value / 1_000} s at most`],
   ['judge/taint.ts', 'SCORE_LIMIT', (value) => `past ±${value}`],
+  [
+    'stages/machine.ts',
+    'THROTTLED_LIMIT',
+    (value) => `in more than ${value} % of the readings a GPU slowed its clocks`,
+  ],
   ['run.ts', 'MAX_DISCARDED', (value) => (value === 2 ? 'twice a run at most' : `${value} times a run`)],
 ];
 
@@ -77,8 +82,14 @@ const JUDGING: typeof MEASURING = [
   ['judge/load-shed.ts', 'SHORTER', (value) => `more than ${percent(value)} shorter`],
   ['judge/deployment-failure.ts', 'MOST_FAILED', (value) => `more than ${percent(value)} of the requests failed`],
   ['judge/deployment-failure.ts', 'CLEARLY_BELOW', (value) => `below ${percent(value)} of the baseline's knee`],
-  ['judge/baseline-health.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
-  ['judge/baseline-health.ts', 'TREND_ALPHA', (value) => `(Mann–Kendall at ${percent(value)})`],
+  ['judge/level-change.ts', 'CHANGE_ALPHA', (value) => `Student's t at ${percent(value)}, shared`],
+  ['judge/drift.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
+  ['judge/drift.ts', 'TREND_ALPHA', (value) => `(Mann–Kendall at ${percent(value)} of reports)`],
+  [
+    'judge/drift.ts',
+    'OF_MINIMUM_EFFECT',
+    (value) => (value === 0.5 ? 'by at least half of its minimum effect' : String(value)),
+  ],
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${WORDS[value]} by default)`],
 ];
 

@@ -53,7 +53,7 @@ for (const [utilisation, status, code] of [
 const nvidiaSmi = (utilisation: number): string => `#!/bin/sh
 case "$*" in
   -L) echo 'GPU 0: NVIDIA L4 (UUID: GPU-0)'; exit 0;;
-  *-lms*) while :; do echo '${utilisation}, 12000, 23034, 60.5, 61, 2040'; sleep 0.25; done;;
-  *) echo '${utilisation}, 12000, 23034, 60.5, 61, 2040';;
+  *-lms*) while :; do echo '${utilisation}, 12000, 23034, 60.5, 61, 2040, Not Active, Not Active'; sleep 0.25; done;;
+  *) echo '${utilisation}, 12000, 23034, 60.5, 61, 2040, Not Active, Not Active';;
 esac
 `;

@@ -56,7 +56,7 @@ test('an identical run is unchanged in its gates, with interval and smallest det
   assert.equal(one.verdict, 'unchanged');
   assert.ok(one.interval![0] < one.change! && one.change! < one.interval![1]);
   assert.ok(one.smallestDetectable! > 0.03 && one.smallestDetectable! < 0.1);
-  assert.equal(one.df.total, 9 + 18);
+  assert.deepEqual([one.df.baseline, one.df.ledger, one.df.total], [9, 18, 24], 'no more than 24 count');
   const rate = only(world({ seed: 1 }), 'saturation.rate', 'linear');
   assert.ok(rate.smallestDetectable! < -0.03, 'a throughput can only be worse downwards');
 });
@@ -440,6 +440,24 @@ test('latency that improves while failures rise is not an improvement, and the v
   );
 });
 
+test('a rate that improves while failures rise is not an improvement either', () => {
+  const at = (rate: number, errors: number): Metrics => ({
+    'throughput.tokens': value(repeat(5, () => rate)),
+    'errors.rate': value(repeat(5, () => errors)),
+  });
+  const { comparisons } = judge(
+    duel(
+      'benchmark',
+      repeat(6, (i) => at(wobble(9_000, i), 0)),
+      [at(12_000, 0.03), at(12_100, 0.03)],
+      { gates: ['throughput.tokens'] },
+    ),
+  );
+  const rate = comparisons.find((one) => one.metric === 'throughput.tokens')!;
+  assert.equal(rate.verdict, 'inconclusive');
+  assert.match(rate.because, /better because load was shed: failed requests rose/);
+});
+
 test('latency that improves because answers got shorter is not an improvement', () => {
   const at = (ms: number, tokens: number): Metrics => ({
     'e2e.p95': value(repeat(5, () => ms)),
@@ -458,6 +476,32 @@ test('latency that improves because answers got shorter is not an improvement', 
     verdict.findings.some(
       (one) => one.kind === 'load_shed' && one.message.includes('answers got shorter (180 → 173 tokens)'),
     ),
+  );
+});
+
+// ---- a trade -----------------------------------------------------------------------------------------------------
+
+test('latency bought with throughput is one sentence with both sides, and with the cost where a price is given', () => {
+  const trade = (id: string, stage: string): number =>
+    stage === 'linear' && id === 'throughput.tokens' ? 1.4 : id.startsWith('e2e') ? 1.18 : 1;
+  const input = world({ seed: 'trade', boots: 2, factor: trade });
+  const notes = (price?: JudgeInput['policy']['price']): string[] =>
+    judge({ ...input, policy: policy({ price }) })
+      .findings.filter((one) => one.message.startsWith('A trade'))
+      .map((one) => one.message);
+  assert.match(
+    notes()[0]!,
+    /^A trade: E2E p\d\d in benchmark \+1\d\.\d %, Output throughput in linear \+\d\d\.\d %\.$/,
+  );
+  assert.match(
+    notes({ gpuHour: 3.6, gpus: 1, currency: 'USD' })[0]!,
+    /, cost of a million tokens −2[789]\.\d % \(0\.11\d* → 0\.07\d* USD\)\.$/,
+  );
+  assert.deepEqual(
+    judge(world({ seed: 'no trade', boots: 2, factor: (id) => (id.startsWith('e2e') ? 1.18 : 1) })).findings.filter(
+      (one) => one.message.startsWith('A trade'),
+    ),
+    [],
   );
 });
 
@@ -736,6 +780,73 @@ test('a drifting baseline is said', () => {
   );
 });
 
+test('a drift shows in all boots that are remembered, each about its own level, before ten boots of one gate show it', () => {
+  const random = createRandom('slow drift');
+  const at = (run: number, level: number): Metrics => {
+    const shared = random.normal();
+    return Object.fromEntries(
+      ['tpot.p95', 'ttft.p95', 'e2e.p95'].map((id) => [
+        id,
+        value(repeat(5, () => level * 1.003 ** run * Math.exp(0.007 * (shared + random.normal())))),
+      ]),
+    );
+  };
+  const gates = ['tpot.p95', 'ttft.p95', 'e2e.p95'];
+  const file = found({
+    benchmark: [
+      {
+        ...history(
+          'benchmark',
+          repeat(10, (i) => at(12 + i, 24)),
+        ),
+        trail: repeat(12, (i) => ({
+          id: `old${i}`,
+          at: '2025-12-01T00:00:00Z',
+          commit: null,
+          segment: i < 6 ? 's0' : 's1',
+          values: Object.fromEntries(
+            Object.entries(at(i, i < 6 ? 30 : 24)).map(([id, { value: whole }]) => [id, whole!]),
+          ),
+        })),
+      },
+    ],
+  });
+  const verdict = judge({
+    record: record([boot(1, [stageOf('benchmark', at(22, 24))])]),
+    lookup: file,
+    policy: policy({
+      comparison: {
+        ...policy().comparison,
+        gates: gates.map((metric) => ({ metric, stage: 'benchmark' as const })),
+      },
+    }),
+    expected: ['benchmark'],
+  });
+  assert.equal(verdict.findings.filter((one) => one.message.startsWith('The baseline drifts')).length, 1);
+});
+
+test('a level that changed inside the segment is proposed as a new one, in place of a drift', () => {
+  const at = (ms: number, index: number): Metrics => ({ 'tpot.p95': value(repeat(5, () => wobble(ms, index))) });
+  const notes = (levels: readonly number[]): string[] =>
+    judge(
+      duel(
+        'benchmark',
+        levels.map((ms, index) => at(ms, index)),
+        [at(levels.at(-1)!, 1)],
+        { gates: ['tpot.p95'] },
+      ),
+    )
+      .findings.filter((one) => one.kind === 'note')
+      .map((one) => `${one.message} ${one.advice}`);
+  const [step, ...others] = notes([...repeat(6, () => 24), ...repeat(4, () => 26.4)]);
+  assert.match(
+    step!,
+    /^The baseline holds two levels: TPOT p95 in benchmark moved by \+\d+\.\d % at boot base6#1 \(2026-01-01\), so its false-alarm rate cannot be held\. .* baseline split FILE --at base6#1/,
+  );
+  assert.deepEqual(others, []);
+  assert.deepEqual(notes(repeat(10, () => 24)), []);
+});
+
 test('explain shows each step, and what is compared where the metric is not', () => {
   const input = world({ seed: 1 });
   const text = explain(input, 'ttft.p95@benchmark');
@@ -743,7 +854,9 @@ test('explain shows each step, and what is compared where the metric is not', ()
     /baseline boots:\n {2}base0#1: 2\d\d from rounds/,
     /candidate boots:\n {2}boot 1/,
     /sd of a boot: .* 18 \(ledger\)/,
+    /sums of squares: \S+ \(baseline\) \+ 0 \(candidate\) \+ \S+ \(ledger\) \+ 0 \(assumed\)/,
     /look 1 of 3/,
+    /Holm's order for the worse: place \d+ of 21; 0 rejected before it/,
     /verdict: unchanged/,
   ])
     assert.match(text, part);

@@ -95,6 +95,18 @@ test('warn: the same regression seen in one boot is suspected, and asks for a se
   assert.match(verdict.climb.reason, /TPOT p95 in benchmark is suspected after one boot: a second boot/);
 });
 
+test('a metric that is no gate asks for a second boot too, once it is suspected: only two boots can fail the job', () => {
+  const onlyIcl = (id: string): number => (id.startsWith('icl') ? 1.3 : 1);
+  const first = judge(healthy({ boots: 1, factor: onlyIcl }));
+  assert.ok(first.comparisons.some((one) => !one.gate && one.verdict === 'suspected'));
+  assert.ok(first.comparisons.filter((one) => one.gate).every((one) => one.verdict === 'unchanged'));
+  assert.equal(first.climb.again, true);
+  assert.match(first.climb.reason, /ICL p95 in benchmark is suspected after one boot/);
+  const second = judge(healthy({ boots: 2, factor: onlyIcl }));
+  assert.equal(second.outcome, 'fail');
+  assert.match(second.climb.reason, /confirmed as regressed/);
+});
+
 test('failOn moves every row: suspected, tolerated, inconclusive and unbaselined fail where it lists them', () => {
   const suspected = { ...healthy({ factor: slower }), policy: policy({ failOn: ['suspected'] }) };
   assert.equal(judge(suspected).outcome, 'fail');

@@ -2,10 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Condition, SlaRule } from '../../src/config/schema.ts';
+import { judge } from '../../src/judge/judge.ts';
 import { holds, judgeSla } from '../../src/judge/sla.ts';
 import { standStage } from '../../src/judge/standing.ts';
 import type { SlaResult } from '../../src/judge/verdict.ts';
-import { boot, condition, type Metrics, record, type Stage, stageOf, value } from './fixture.ts';
+import {
+  boot,
+  condition,
+  found,
+  history,
+  type Metrics,
+  policy,
+  record,
+  type Stage,
+  stageOf,
+  value,
+} from './fixture.ts';
 
 const rule = (metric: string, gold: Condition, tolerance: Condition = gold): SlaRule => ({
   metric,
@@ -120,4 +132,59 @@ test('boot time comes from the boot, thin percentiles say so', () => {
     result(rule('ttft.p99', below(500)), [{ 'ttft.p99': value([1], { thin: true }) }]).note!,
     /too few requests to bear this percentile/,
   );
+});
+
+// ---- relative to the baseline ------------------------------------------------------------------------------------
+
+const relative = (text: string, op: Condition['op'], ofBaseline: number, limit = 0): Condition => ({
+  op,
+  text,
+  limit,
+  ofBaseline,
+});
+const overBaseline = relative('< baseline + 10%', '<', 1.1);
+const sla = [rule('ttft.p95', overBaseline)];
+
+test('a limit relative to the baseline is that of its newest segment, and is shown as a number', () => {
+  const at = (ms: number): Metrics => ({ 'ttft.p95': value([ms, ms]) });
+  const lookup = found({ benchmark: [history('benchmark', [at(200), at(800)])] });
+  const judged = (ms: number): SlaResult =>
+    judgeSla(
+      sla[0]!,
+      standStage('benchmark', { record: record([boot(1, [stageOf('benchmark', at(ms))])]), lookup, strict: false }),
+    );
+  assert.equal(judged(439).status, 'gold', '1.1 times the geometric mean of 200 and 800');
+  assert.equal(judged(441).status, 'breached');
+  assert.deepEqual(Math.round(judged(441).tolerance.limit), 440);
+  assert.equal(judged(441).tolerance.text, '< baseline + 10% (440 ms)');
+});
+
+test('without a baseline such a rule waits for one: as severe as the missing baseline, no breach', () => {
+  const run = record([boot(1, [stageOf('benchmark', { 'ttft.p95': value([200]) })])]);
+  const verdictOf = (options: Parameters<typeof policy>[0], mode: 'gate' | 'baseline' = 'gate') =>
+    judge({
+      record: { ...run, mode },
+      lookup: { kind: 'none', reason: 'there is none' },
+      policy: policy({ sla, ...options }),
+      expected: ['benchmark'],
+    });
+  const warned = verdictOf({});
+  assert.equal(warned.outcome, 'warn');
+  assert.equal(warned.sla[0]!.status, 'not_measured');
+  assert.equal(warned.sla[0]!.awaitsBaseline, true);
+  assert.match(
+    warned.findings.find((one) => one.kind === 'not_measured')!.message,
+    /rule < baseline \+ 10%\): there is no baseline to take the limit from/,
+  );
+  assert.equal(verdictOf({ failOn: ['unbaselined'] }).outcome, 'fail');
+  const first = verdictOf({}, 'baseline');
+  assert.equal(first.outcome, 'pass');
+  assert.match(first.headline, /one SLA rule waits for a baseline/);
+});
+
+test('a baseline of which only a bound is known gives no limit', () => {
+  const bounded: Metrics = { 'ttft.p95': value([120_000], { bound: 'above' }) };
+  const lookup = found({ benchmark: [history('benchmark', [bounded])] });
+  const run = record([boot(1, [stageOf('benchmark', { 'ttft.p95': value([200]) })])]);
+  assert.equal(judgeSla(sla[0]!, standStage('benchmark', { record: run, lookup, strict: false })).awaitsBaseline, true);
 });

@@ -174,8 +174,10 @@ test('a deployment on another host has no local machine facts', async () => {
   assert.deepEqual(values(monitor, 'host.cpu'), []);
 });
 
-test('two GPUs: mean utilisation, memory of both, summed power, hottest temperature', async () => {
-  using _smi = scriptNvidiaSmi(`echo "80, 10000, 40000, 100.5, 50, 1400"; echo "40, 30000, 40000, 99.5, 70, 1600"`);
+test('two GPUs: mean utilisation, memory of both, summed power, hottest temperature, throttled if any is', async () => {
+  using _smi = scriptNvidiaSmi(
+    `echo "80, 10000, 40000, 100.5, 50, 1400, Not Active, Not Active"; echo "40, 30000, 40000, 99.5, 70, 1600, Active, Not Active"`,
+  );
   await using server = await serveMetrics(VLLM);
   await using monitor = start(server.url, { nvidiaSmi: true });
   await until(() => values(monitor, 'gpu.power').length >= 3, 'three readings of a script that answers once');
@@ -186,6 +188,7 @@ test('two GPUs: mean utilisation, memory of both, summed power, hottest temperat
     'gpu.power': 200,
     'gpu.temperature': 70,
     'gpu.sm_clock': 1500,
+    'gpu.throttled': 100,
   });
   assert.equal(reasonOf(monitor, 'gpu.power'), undefined);
 });
@@ -196,8 +199,8 @@ test('an nvidia-smi that streams is started once for all readings, and ended wit
   using _smi = scriptNvidiaSmi(`
 echo "$*" >> ${calls}
 case "$*" in
-  *-lms*) echo $$ >> ${pids}; i=0; while true; do i=$((i+1)); echo "$i, 1, 2, 3, 4, 5"; sleep 0.05; done ;;
-  *) echo "0, 1, 2, 3, 4, 5" ;;
+  *-lms*) echo $$ >> ${pids}; i=0; while true; do i=$((i+1)); echo "$i, 1, 2, 3, 4, 5, Not Active, Not Active"; sleep 0.05; done ;;
+  *) echo "0, 1, 2, 3, 4, 5, Not Active, Not Active" ;;
 esac`);
   await using server = await serveMetrics(VLLM);
   const monitor = start(server.url, { nvidiaSmi: true });
@@ -221,11 +224,12 @@ test('one field that this nvidia-smi does not know costs only its own metric', a
   using _smi = scriptNvidiaSmi(`
 case "$*" in
   *clocks.current.sm*) echo 'Field "clocks.current.sm" is not a valid field to query.'; exit 2 ;;
-  *utilization.gpu,memory*) echo "70, 1, 4, [N/A], 60" ;;
+  *utilization.gpu,memory*) echo "70, 1, 4, [N/A], 60, Not Active, [N/A]" ;;
   *utilization.gpu*) echo "70" ;;
   *memory.used*) echo "1, 4" ;;
   *power.draw*) echo "[N/A]" ;;
   *temperature.gpu*) echo "60" ;;
+  *clocks_throttle_reasons*) echo "Not Active, [N/A]" ;;
 esac`);
   await using server = await serveMetrics(VLLM);
   await using monitor = start(server.url, { nvidiaSmi: true });
@@ -233,6 +237,7 @@ esac`);
   assert.equal(monitor.latest('gpu.utilization'), 70);
   assert.equal(monitor.latest('gpu.memory'), 25);
   assert.equal(monitor.latest('gpu.temperature'), 60);
+  assert.equal(monitor.latest('gpu.throttled'), 0, 'one of two reasons is known');
   assert.match(reasonOf(monitor, 'gpu.sm_clock')!, /is not a valid field to query/);
   assert.match(reasonOf(monitor, 'gpu.power')!, /no value for power\.draw/);
 });
@@ -241,8 +246,8 @@ test('CUDA_VISIBLE_DEVICES chooses the GPUs that are asked about', async () => {
   using _smi = scriptNvidiaSmi(`
 case "$*" in
   -L) printf 'GPU 0: A (UUID: GPU-aa)\\nGPU 1: A (UUID: GPU-bb)\\n' ;;
-  *"-i 1"*) echo "90, 1, 2, 3, 4, 5" ;;
-  *) echo "10, 1, 2, 3, 4, 5"; echo "90, 1, 2, 3, 4, 5" ;;
+  *"-i 1"*) echo "90, 1, 2, 3, 4, 5, Not Active, Not Active" ;;
+  *) echo "10, 1, 2, 3, 4, 5, Not Active, Not Active"; echo "90, 1, 2, 3, 4, 5, Not Active, Not Active" ;;
 esac`);
   await using server = await serveMetrics(VLLM);
   await using monitor = start(server.url, { nvidiaSmi: true, env: { CUDA_VISIBLE_DEVICES: 'GPU-bb' } });

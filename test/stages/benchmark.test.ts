@@ -517,3 +517,31 @@ test('cost comes from goodput and tokens; nothing served has no price', () => {
     null,
   );
 });
+
+// ---- the machine -------------------------------------------------------------------------------------------------
+
+test('an engine that restarted without dying makes the stage unfit', () => {
+  assert.deepEqual(
+    measure(PLAN, HEALTHY, { end: { restarted: true } }).invalid.map(({ code }) => code),
+    ['restarted'],
+  );
+  assert.deepEqual(measure(PLAN, HEALTHY, { end: { restarted: false } }).invalid, []);
+});
+
+test('clocks that were slowed for more than one reading in twenty are named with their share', () => {
+  const [from, to] = [PLAN.phases[1]!.startMs, PLAN.phases[2]!.startMs];
+  const readings = (active: number) =>
+    Array.from({ length: 40 }, (_, index) => ({
+      tMs: from + ((to - from) * (index + 0.5)) / 40,
+      metric: 'gpu.throttled',
+      value: index >= 40 - active ? 100 : 0,
+    }));
+  const { invalid, metrics } = measure(PLAN, HEALTHY, { end: { samples: readings(20) } });
+  assert.deepEqual(
+    invalid.map(({ code }) => code),
+    ['throttled'],
+  );
+  assert.match(invalid[0]!.message, /slowed its clocks .* in [56]\d % of the readings/);
+  assert.ok(metrics['gpu.throttled.mean']!.value! > 40);
+  assert.deepEqual(measure(PLAN, HEALTHY, { end: { samples: readings(1) } }).invalid, []);
+});

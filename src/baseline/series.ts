@@ -1,0 +1,41 @@
+// The boots that a history remembers, in the order of their recording: what the trail and the segments hold, as one
+// list a level. Trends and change points are read from it.
+
+import { resolveMetric } from '../metrics.ts';
+import { toScale } from '../stats/summary.ts';
+import { bootValue } from './ledger.ts';
+import type { History } from './schema.ts';
+
+export interface RememberedBoot {
+  readonly id: string;
+  readonly at: string;
+  readonly commit: string | null;
+  /** On the scale of comparison; null where it is censored, missing or not compared. */
+  readonly scaled: (metric: string) => number | null;
+}
+
+/** One list a segment, oldest first, segments in order. */
+export function rememberedBoots(history: History): readonly (readonly RememberedBoot[])[] {
+  const levels = new Map<string, RememberedBoot[]>();
+  const remember = (segment: string, boot: RememberedBoot): void => {
+    levels.set(segment, [...(levels.get(segment) ?? []), boot]);
+  };
+  for (const { id, at, commit, segment, values } of history.trail ?? []) {
+    remember(segment, {
+      id,
+      at,
+      commit,
+      scaled(name) {
+        const metric = resolveMetric(name);
+        return metric ? toScale(metric, values[name] ?? null) : null;
+      },
+    });
+  }
+  for (const segment of history.segments) {
+    for (const boot of segment.boots) {
+      const { id, at, commit } = boot;
+      remember(segment.id, { id, at, commit, scaled: (metric) => bootValue(boot, metric) });
+    }
+  }
+  return [...levels.values()];
+}

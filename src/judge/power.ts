@@ -1,0 +1,129 @@
+// What a gate could see: from a stored history alone, before any pull request. In: a baseline file and the policy. Out:
+// for each gate how much boots differ, and the smallest change that would be caught after one to five boots, now and with
+// more boots recorded. Pure; the formulas are those of the judge (docs/judging.md).
+
+import type { BaselineFile, History } from '../baseline/schema.ts';
+import { STAGES, type StageName } from '../config/schema.ts';
+import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
+import { type Spread, spreadOf } from '../stats/summary.ts';
+import { smallestDetectable, smallestThatMatters } from './compare.ts';
+import { asChange, GATE_SHARE, lookOf } from './decide.ts';
+import type { Policy } from './judge.ts';
+import { samplesOf } from './samples.ts';
+import { COMPARED } from './selection.ts';
+import { worstRounds } from './taint.ts';
+import { leastVariance, ledgerOf, type PooledVariance, poolSpreads } from './variance.ts';
+
+export interface GatePower {
+  readonly metric: string;
+  readonly stage: StageName;
+  readonly gate: boolean;
+  /** Listed boots that have the metric. */
+  readonly boots: number;
+  /** How much boots differ: a share for `log` metrics, else in the metric's unit. */
+  readonly sd: number;
+  readonly df: PooledVariance['df'];
+  readonly changeIs: 'share' | 'difference';
+  /** Below this no change is called, however well it is seen. */
+  readonly minimumEffect: number;
+  /** One row now, and one for each count of further boots; changes in the worse direction, by boots of a pull request. */
+  readonly rows: readonly { readonly more: number; readonly detectable: readonly number[] }[];
+}
+
+export interface PowerOptions {
+  /** Most boots of a pull request to look at. */
+  readonly boots: number;
+  /** Counts of further recorded boots to look at. */
+  readonly more: readonly number[];
+  /** Every compared metric instead of the gates. */
+  readonly all: boolean;
+}
+
+export function powerOf(
+  file: BaselineFile,
+  policy: Pick<Policy, 'comparison'>,
+  { boots, more, all }: PowerOptions,
+): readonly GatePower[] {
+  const { gates, minimumEffects } = policy.comparison;
+  return STAGES.flatMap((stage) => {
+    const history = file.stages[stage]?.at(-1);
+    if (history === undefined) return [];
+    const ofStage = gates.filter((gate) => gate.stage === stage).map((gate) => gate.metric);
+    const others = all ? COMPARED[stage].filter((id) => !ofStage.includes(id)) : [];
+    return [...ofStage, ...others].flatMap((id): GatePower[] => {
+      const metric = resolveMetric(id);
+      if (metric === undefined) return [];
+      const gate = ofStage.includes(id);
+      const share = gate ? GATE_SHARE / gates.length : (1 - GATE_SHARE) / Math.max(1, others.length);
+      const minimum = minimumEffects[`${id}@${stage}`] ?? minimumEffects[id];
+      const found = gatePower(metric, history, file.keep, { boots, more, share, minimum });
+      return found === null ? [] : [{ metric: id, stage, gate, ...found }];
+    });
+  });
+}
+
+interface Wanted {
+  readonly boots: number;
+  readonly more: readonly number[];
+  /** Share of the report's error rate. */
+  readonly share: number;
+  readonly minimum: number | undefined;
+}
+
+function gatePower(
+  metric: ResolvedMetric,
+  history: History,
+  keep: number,
+  { boots, more, share, minimum }: Wanted,
+): Omit<GatePower, 'metric' | 'stage' | 'gate'> | null {
+  const listed = (history.segments.at(-1)?.boots ?? []).map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
+  const tainted = worstRounds(
+    listed.map((boot) => boot.metrics),
+    [],
+  );
+  const samples = samplesOf(metric, listed, tainted).filter((sample) => sample.censored === 'no');
+  if (samples.length === 0) return null;
+  const values = samples.map((sample) => sample.summary);
+  const known = { baseline: spreadOf(values), ledger: ledgerOf(history, metric.id) };
+  const least = leastVariance(metric, values);
+  const effect = smallestThatMatters(metric, minimum, samples);
+  const change = (scaled: number): number => asChange(metric, scaled);
+  const detectable = (further: number): number[] =>
+    Array.from({ length: boots }, (_, index) => {
+      const candidates = index + 1;
+      const count = Math.min(Math.max(keep, values.length), values.length + further);
+      const pooled = poolSpreads(metric, withMore(metric, known, values.length, count, further, candidates), least);
+      const standardError = pooled.sd * Math.sqrt(1 / candidates + 1 / count);
+      const level = lookOf(candidates, candidates).alpha * share;
+      return change(smallestDetectable(effect, standardError, pooled.df.total, level));
+    });
+  const now = poolSpreads(metric, { ...known, candidate: { ss: 0, df: 0 } }, least);
+  return {
+    boots: values.length,
+    sd: Math.abs(change(now.sd)),
+    df: now.df,
+    changeIs: metric.scale === 'log' ? 'share' : 'difference',
+    minimumEffect: Math.abs(change(effect)),
+    rows: [0, ...more].map((further) => ({ more: further, detectable: detectable(further) })),
+  };
+}
+
+/** Further boots are taken to differ as much as those that are known; where none are, as much as is assumed. */
+function withMore(
+  metric: ResolvedMetric,
+  known: { readonly baseline: Spread; readonly ledger: Spread },
+  listed: number,
+  count: number,
+  further: number,
+  candidates: number,
+): { readonly baseline: Spread; readonly candidate: Spread; readonly ledger: Spread } {
+  const df = known.baseline.df + known.ledger.df;
+  const variance = df > 0 ? (known.baseline.ss + known.ledger.ss) / df : metric.priorSd ** 2;
+  const plus = (spread: Spread, more: number): Spread => ({ ss: spread.ss + more * variance, df: spread.df + more });
+  return {
+    baseline: plus(known.baseline, count - listed),
+    // A full list passes its oldest boots on to the ledger.
+    ledger: plus(known.ledger, listed + further - count),
+    candidate: plus({ ss: 0, df: 0 }, candidates - 1),
+  };
+}
