@@ -1,5 +1,5 @@
-// Makes dist/: one bundle per entry, minified, with the licences of everything bundled. `--check` builds into a
-// temporary folder and fails where dist/ differs; `--out DIR` builds elsewhere.
+// Makes dist/: one bundle per entry and one for the page's script, minified, with the licences of everything bundled.
+// `--check` builds into a temporary folder and fails where dist/ differs; `--out DIR` builds elsewhere.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
+import { bundlePage } from './page.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, out: { type: 'string' } } });
@@ -51,7 +52,8 @@ async function build(out: string): Promise<void> {
     entryFileNames: '[name].js',
     chunkFileNames: 'shared-[name].js',
   });
-  for (const chunk of output) if (chunk.type === 'chunk') for (const id of chunk.moduleIds) modules.add(id);
+  for (const chunk of [...output, ...(await bundlePage(join(out, 'page.js')))])
+    if (chunk.type === 'chunk') for (const id of chunk.moduleIds) modules.add(id);
   writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
   writeFileSync(join(out, 'LICENSES.txt'), licences(modules));
 }

@@ -143,8 +143,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 
   const report: ReportInput = { record, verdict, baseline, provenance: { ...options.provenance, plimsoll: VERSION } };
-  publishFiles(folder, report);
   await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
+  await publishFiles(folder, report);
   progress.end();
   const exitCode = record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
   return { ...report, folder, exitCode };

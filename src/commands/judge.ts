@@ -56,7 +56,7 @@ export const reportCommand = (): Command =>
   new Command('report')
     .description('rebuild comment, summary, charts and HTML from the files of a run')
     .argument('<dir>', 'the --out folder of a run')
-    .action((dir: string) => {
+    .action(async (dir: string) => {
       const record = readRecord(dir);
       const context = readContext(join(dir, RUN_FILES.context));
       const lookup = lookupOf(context, dir);
@@ -69,8 +69,9 @@ export const reportCommand = (): Command =>
         provenance: context.provenance,
       });
       const report: ReportInput = { record, verdict, baseline: storedFile(lookup), provenance: context.provenance };
-      publishFiles(
+      await publishFiles(
         {
+          path: dir,
           write: (name, content) => writeFileAtomic(join(dir, RUN_FILES[name]), content),
           writeChart: (name, svg) => writeFileAtomic(join(dir, RUN_FILES.charts, name), svg),
         },

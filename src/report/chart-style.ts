@@ -10,6 +10,8 @@ export interface Ink {
   readonly background: string;
   readonly now: string;
   readonly baseline: string;
+  /** Neither this run nor the baseline. */
+  readonly third: string;
   readonly area: string;
 }
 
@@ -23,6 +25,7 @@ export const INKS: Readonly<Record<Theme, Ink>> = {
     background: '#ffffff',
     now: '#0969da',
     baseline: '#bc6c25',
+    third: '#8250df',
     area: 'rgba(101,109,118,0.10)',
   },
   dark: {
@@ -32,6 +35,7 @@ export const INKS: Readonly<Record<Theme, Ink>> = {
     background: '#0d1117',
     now: '#58a6ff',
     baseline: '#e3a857',
+    third: '#b78aff',
     area: 'rgba(145,152,161,0.14)',
   },
 };

@@ -121,7 +121,7 @@ function addToPhase(tally: PhaseTally, row: Timeline, phase: PhasePlan, slo: Slo
  * A moment that came is known whatever became of the request: a TTFT counts although the answer broke off later.
  * E2E and TPOT are those of whole answers only.
  */
-function latenciesOf(row: Timeline): Readonly<Record<LatencyId, number | null>> {
+export function latenciesOf(row: Timeline): Readonly<Record<LatencyId, number | null>> {
   const start = startOf(row);
   const since = (from: number, moment: number | null) => (moment === null ? null : moment - from);
   return {
