@@ -12,12 +12,14 @@ const markerSchema = z.object({
 });
 export type Marker = z.output<typeof markerSchema>;
 
-/** Cannot be left early: neither "--" nor angle brackets survive inside. */
+/** Cannot be left early: neither "--", angle brackets nor any kind of line break survive inside. */
 export function formatMarker({ config, name, run, attempt }: Marker): string {
   const json = JSON.stringify({ config, name, run, attempt })
     .replaceAll('--', '-\\u002d')
     .replaceAll('<', '\\u003c')
-    .replaceAll('>', '\\u003e');
+    .replaceAll('>', '\\u003e')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
   return `<!-- plimsoll ${json} -->`;
 }
 

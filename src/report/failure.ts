@@ -23,7 +23,10 @@ export function renderFailure({ code, message, hint, deployment, configPath, log
     tail === ''
       ? ''
       : `<details>\n<summary>The last lines of the deployment's log</summary>\n\n${codeBlock(tail, 'text')}\n\n</details>`,
-    `<details>\n<summary>How to reproduce it</summary>\n\n${codeBlock(reproduceCommand(configPath), 'sh')}\n\n</details>`,
+    // No file system takes a longer path.
+    configPath.length > 4_096
+      ? ''
+      : `<details>\n<summary>How to reproduce it</summary>\n\n${codeBlock(reproduceCommand(configPath), 'sh')}\n\n</details>`,
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

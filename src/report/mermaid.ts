@@ -147,6 +147,9 @@ function chart(input: ReportInput, { title, x, axis, now, baseline, ceiling, lea
     source: [
       '---',
       'config:',
+      '  xyChart:',
+      '    width: 560',
+      '    height: 300',
       '  themeVariables:',
       '    xyChart:',
       `      plotColorPalette: "${baseline ? `${BASELINE_COLOR}, ` : ''}${NOW_COLOR}"`,

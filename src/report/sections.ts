@@ -8,7 +8,7 @@ import type { Section } from './fit.ts';
 import type { ReportInput } from './input.ts';
 import { curveCharts, latencyChart, type MermaidChart, surgeChart } from './mermaid.ts';
 import { cliffsOf, reproduceCommand, type Story, surgeSentence } from './story.ts';
-import { type Table, tableMarkdown } from './table.ts';
+import { glued, type Table, tableMarkdown } from './table.ts';
 import { deltaLegend, isHeadlineMetric, measuredTable } from './tables.ts';
 import { TONES } from './tone.ts';
 
@@ -23,7 +23,7 @@ export function headSection(story: Story): Section {
           .filter((part) => part !== '')
           .join(' · ')
       : '',
-    story.numbers.map((number) => escapeMarkdown(number, 120)).join(' · '),
+    story.numbers.map((number) => escapeMarkdown(glued(number), 120)).join(' · '),
     story.act.needed ? `**Action needed:** ${escapeMarkdown(story.act.sentence)}` : escapeMarkdown(story.act.sentence),
     ...story.notices.map((notice) => `⚖️ ${escapeMarkdown(notice, 1_200)}`),
   ];

@@ -80,12 +80,16 @@ export function stacked({ columns, rows }: Table): Table {
 }
 
 function cellMarkdown(cell: Cell): string {
-  const text = cell.code ? inlineCode(cell.text, CELL_LIMIT) : escapeMarkdown(cell.text, CELL_LIMIT);
+  const text = cell.code ? inlineCode(cell.text, CELL_LIMIT) : escapeMarkdown(glued(cell.text), CELL_LIMIT);
   const body = [cell.glyph ?? '', cell.strong && text !== '' && !cell.code ? `**${text}**` : text]
     .filter((part) => part !== '')
     .join('&nbsp;');
-  return cell.sub ? `${body}<br><sub>${escapeMarkdown(cell.sub, CELL_LIMIT)}</sub>` : body;
+  return cell.sub ? `${body}<br><sub>${escapeMarkdown(glued(cell.sub), CELL_LIMIT)}</sub>` : body;
 }
+
+/** A number and its unit stay on one line of a narrow screen. */
+export const glued = (text: string): string =>
+  text.replace(/(?<=\d) (?=(?:%|ms|s|min|req\/s|tok\/s|points?|tokens|W|°C|MHz|cores|[KMGT]?i?B)(?![\w/]))/g, '\u00a0');
 
 function cellHtml(cell: Cell): string {
   const text = escapeHtml(cell.text, 1_000);

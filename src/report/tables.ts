@@ -44,18 +44,21 @@ export function slaTable({ verdict }: ReportInput): Table {
   };
 }
 
-/** Four columns, for a phone. */
+/** Three columns, for a phone: the rule with its gold, and below it what is tolerated. */
 export function compactSla({ verdict }: ReportInput): Table {
   return {
-    columns: [left('Rule'), left('Gold, tolerance'), right('Measured'), left('Status')],
-    rows: verdict.sla.map((rule) => [
-      ruleCell(rule),
-      rule.gold.text === rule.tolerance.text
-        ? text(rule.gold.text)
-        : { text: rule.gold.text, sub: `tolerated ${rule.tolerance.text}` },
-      measuredCell(rule),
-      statusCell(rule),
-    ]),
+    columns: [left('Rule'), right('Measured'), left('Status')],
+    rows: verdict.sla.map((rule) => {
+      const { metric, stage, gold, tolerance } = rule;
+      return [
+        {
+          text: `${labelOf(metric)} ${gold.text}`,
+          sub: gold.text === tolerance.text ? stage : `${stage}, tolerated ${tolerance.text}`,
+        },
+        measuredCell(rule),
+        statusCell(rule),
+      ];
+    }),
   };
 }
 
@@ -69,21 +72,29 @@ function statusCell({ status, note }: SlaResult): Cell {
   return { text: word, glyph, mark, tone: SLA_TONES[status], ...(note ? { sub: note } : {}) };
 }
 
-/** Four columns, for a phone: everything of a delta, two lines to a row. */
+/** Three columns, for a phone: everything of a delta, two lines to a row. */
 export function compactDeltas(input: ReportInput, comparisons: readonly Comparison[]): Table {
   return {
-    columns: [left('Metric'), right('Change'), right(`Baseline → ${nowLabel(input)}`), left('Verdict')],
+    columns: [left('Metric'), right(`Baseline → ${nowLabel(input)}`), left('Verdict')],
     rows: comparisons.map((one) => [
       { text: labelOf(one.metric), sub: one.gate ? `${one.stage}, gate` : one.stage },
       {
         text: changeOf(one),
         strong: one.verdict === 'regressed' || one.verdict === 'suspected',
-        ...(one.interval ? { sub: changeIntervalOf(one) } : {}),
+        sub: fromTo(one),
       },
-      text(fromTo(one)),
-      verdictCell(one, one.smallestDetectable === null ? one.because : `sees ${detectableOf(one)}`),
+      verdictCell(one, doubtOf(one)),
     ]),
   };
+}
+
+/** "+9.1…+17.9 %, sees 4.1 %"; where nothing can be said of that, why. */
+function doubtOf(one: Comparison): string {
+  const parts = [
+    one.interval === null ? '' : changeIntervalOf(one),
+    one.smallestDetectable === null ? one.because : `sees ${detectableOf(one)}`,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
 }
 
 /** A column for each thing, for screens and terminals. */

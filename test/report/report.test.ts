@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { formatMarker, sameComment } from '../../src/github/marker.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
 import { renderCharts } from '../../src/report/charts.ts';
 import { COMMENT_BYTES, renderComment } from '../../src/report/comment.ts';
@@ -34,6 +35,18 @@ for (const [name, story] of Object.entries(STORIES)) {
   test(`the comment of "${name}" reads as its golden file`, () =>
     compareGolden(`comment-${name}.md`, renderComment(story())));
 }
+test('two deployments of one step have a comment each, and neither takes the other’s', () => {
+  const { record, ...rest } = inputOf();
+  const legs = ['h100', 'l40s'].map((name) => ({
+    marker: { config: 'plimsoll.yml', name, run: 19422001, attempt: 1 },
+    body: renderComment({ ...(name === 'h100' ? STORIES.regression!() : rest), record: { ...record, name } }),
+  }));
+  assert.equal(sameComment(legs[0]!.marker, legs[1]!.marker), false);
+  compareGolden(
+    'comment-two-deployments.md',
+    legs.map(({ marker, body }) => `${formatMarker(marker)}\n${body}`).join('\n'),
+  );
+});
 test('the terminal of a regression reads as its golden file', () =>
   compareGolden('terminal-regression-110.txt', plain(STORIES.regression!(), 110)));
 test('the terminal of a run without baseline reads as its golden file', () =>
