@@ -85,7 +85,10 @@ export const OTHER_FILES = 100;
 export function limitError(shortage: Shortage, limits: Limits, connections: number, inFlight: number): PlimsollError {
   const known = (limit: number | null): string => (limit === null ? '' : `: the limit is ${limit}`);
   const needed = Math.max(connections, inFlight) + OTHER_FILES;
-  const use = `about ${inFlight} requests were in flight, each on a connection of its own`;
+  const use =
+    inFlight === 0
+      ? 'its workers were still being started'
+      : `about ${inFlight} requests were in flight, each on a connection of its own`;
   const hint = hintOf(shortage, needed);
   switch (shortage) {
     case 'open files':

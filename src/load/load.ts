@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { PlimsollError } from '../errors.ts';
 import type { WorkloadRef } from '../workload/workload.ts';
 import type { ShardAccounts } from './accounts.ts';
-import { readRoom } from './foresee.ts';
-import { openFilesNow, readLimits } from './limits.ts';
+import { connectionsOf, readRoom } from './foresee.ts';
+import { type Limits, limitError, openFilesNow, readLimits, shortageOf } from './limits.ts';
 import { createLiveFigures } from './live.ts';
 import { mergeAccounts } from './merge.ts';
 import type { LoadPlan } from './plan.ts';
@@ -57,7 +57,7 @@ const DEAD_MS = 2_000;
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
   const limits = readLimits();
-  const [crew, room] = await Promise.all([hire(job), readRoom(job.target.url, limits)]);
+  const [crew, room] = await Promise.all([hire(job, limits), readRoom(job.target.url, limits)]);
   try {
     const originMs = performance.now() + LEAD_MS;
     const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
@@ -151,7 +151,7 @@ interface Crew {
 }
 
 /** Starts the workers and waits until all are ready. */
-async function hire(job: LoadJob): Promise<Crew> {
+async function hire(job: LoadJob, limits: Limits): Promise<Crew> {
   // The bundle has worker.js beside it, the checkout worker.ts.
   const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
   let onUpdate: Parameters<Crew['run']>[0] = () => {};
@@ -166,8 +166,11 @@ async function hire(job: LoadJob): Promise<Crew> {
       secrets: job.secrets,
       answerMs: job.answerMs,
     };
-    return employ(new Worker(entry, { workerData, name: `load-${worker}`, resourceLimits: RESOURCES }), (update) =>
-      onUpdate(worker, update),
+    const thread = new Worker(entry, { workerData, name: `load-${worker}`, resourceLimits: RESOURCES });
+    return employ(
+      thread,
+      (error) => failureOf(error, limits, job.plan),
+      (update) => onUpdate(worker, update),
     );
   });
   const crew: Crew = {
@@ -189,7 +192,11 @@ async function hire(job: LoadJob): Promise<Crew> {
   return crew;
 }
 
-function employ(thread: Worker, onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void) {
+function employ(
+  thread: Worker,
+  failureFor: (error: Error) => PlimsollError,
+  onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void,
+) {
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<ShardAccounts>();
   const fail = (error: PlimsollError): void => {
@@ -220,21 +227,25 @@ function employ(thread: Worker, onUpdate: (update: Extract<FromWorker, { kind: '
         );
     }
   });
-  thread.on('error', (error: NodeJS.ErrnoException) => {
-    const outOfMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    fail(
-      outOfMemory
-        ? new PlimsollError('CLIENT_LIMITS', `A load worker ran out of memory: ${error.message}`, {
-            hint: 'Raise client.workers, lower client.maxInFlight, or run the client on a machine with more memory.',
-            cause: error,
-          })
-        : new PlimsollError('INTERNAL', `A load worker failed: ${error.message}`, { cause: error }),
-    );
-  });
+  thread.on('error', (error) => fail(failureFor(error)));
   thread.on('exit', (code) =>
     fail(new PlimsollError('INTERNAL', `A load worker ended before its load did (exit code ${code})`)),
   );
   return { thread, ready: ready.promise, done: done.promise };
+}
+
+/** What a worker died of. A worker that still loads while the others send can be the one that finds no file left. */
+function failureOf(error: NodeJS.ErrnoException, limits: Limits, plan: LoadPlan): PlimsollError {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return new PlimsollError('CLIENT_LIMITS', `A load worker ran out of memory: ${error.message}`, {
+      hint: 'Raise client.workers, lower client.maxInFlight, or run the client on a machine with more memory.',
+      cause: error,
+    });
+  }
+  const shortage = shortageOf(error);
+  return shortage === null
+    ? new PlimsollError('INTERNAL', `A load worker failed: ${error.message}`, { cause: error })
+    : limitError(shortage, limits, connectionsOf(plan), 0);
 }
 
 /** Looks at rows as they end; says so once nothing answers any more. */
