@@ -35,7 +35,7 @@ export interface Accounts {
 }
 
 /** Of the monitor's timer; subtracted, since an idle loop shows it as delay. */
-const RESOLUTION_MS = 5;
+const RESOLUTION_MS = 20;
 
 export function createAccounts(plan: LoadPlan): Accounts {
   const phases = plan.phases.map(() => ({

@@ -34,15 +34,24 @@ export interface TokenListener {
   onToken(channel: Channel): void;
 }
 
-/** @param streamed whether a stream was asked for */
-export function createAnswer(status: number, contentType: string, streamed: boolean, listener: TokenListener): Answer {
+/**
+ * @param streamed whether a stream was asked for
+ * @param shaper of all answers of this server
+ */
+export function createAnswer(
+  status: number,
+  contentType: string,
+  streamed: boolean,
+  listener: TokenListener,
+  shaper: Shaper,
+): Answer {
   if (status >= 400) return createErrorAnswer(status);
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (status < 200 || status >= 300) return createOddAnswer(`status ${status}`);
   if (type === 'text/html') return createOddAnswer('HTML instead of an answer');
   // Servers that forget the content type of a stream are read as what was asked for.
   const isJson = type === 'application/json' || (!streamed && type !== 'text/event-stream');
-  return isJson ? createWholeAnswer(streamed, listener) : new StreamAnswer(listener);
+  return isJson ? createWholeAnswer(streamed, listener) : new StreamAnswer(listener, shaper);
 }
 
 interface AnswerState {
@@ -66,12 +75,14 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
   private readonly listener: TokenListener;
   private readonly parser: SseParser;
   private readonly head = keep(160);
-  private readonly shaper: Shaper = createShaper();
+  private readonly shaper: Shaper;
+  /** Of its last event that fitted one. */
   private shape: Shape | null = null;
   private hasChunks = false;
 
-  constructor(listener: TokenListener) {
+  constructor(listener: TokenListener, shaper = createShaper()) {
     this.listener = listener;
+    this.shaper = shaper;
     this.parser = new SseParser(this);
   }
 
@@ -92,10 +103,26 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
 
   skip(text: string, at: number): number {
     const { shape } = this;
-    if (shape === null) return at;
-    const end = shape.fit(text, at);
-    if (end > at) this.bear(shape);
-    return end;
+    const end = shape === null ? at : shape.fit(text, at);
+    if (end > at) this.bear(shape!);
+    return end > at ? end : this.skipOther(text, at);
+  }
+
+  /** Its first event of a kind, or one that is of no known shape. */
+  private skipOther(text: string, at: number): number {
+    for (const shape of this.shaper.shapes) {
+      if (shape === this.shape || !this.mayFit(shape)) continue;
+      const end = shape.fit(text, at);
+      if (end === at) continue;
+      this.shape = shape;
+      this.bear(shape);
+      return end;
+    }
+    return at;
+  }
+
+  private mayFit({ bearsId }: Shape): boolean {
+    return this.hasChunks && this.failure === null && (this.id !== null || !bearsId);
   }
 
   onEvent(data: string, event: string, raw: string | null): void {
@@ -114,7 +141,7 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
       return;
     }
     this.hasChunks = true;
-    this.shape = this.shaper.learn(data, event, raw);
+    if (reading.token !== null && reading.finish === null) this.shaper.learn(data, event, raw);
   }
 
   /** Words are for people: where a reading holds any that are kept, it is read again from their letters. */

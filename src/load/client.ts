@@ -2,6 +2,7 @@
 // one request is exchange.ts.
 
 import { type ClientOptions, type ClientRequest, type Context, Exchange } from './exchange.ts';
+import { createShaper } from './shape.ts';
 import { headersOf, locate, secretsOf } from './target.ts';
 
 export { type ClientOptions, type ClientRequest, TOKEN_BUCKET_MS, type TokenTimes } from './exchange.ts';
@@ -22,6 +23,7 @@ export function createClient(options: ClientOptions): Client {
     ...locate(options.target, options.path),
     headers: headersOf(options.target, options.streamed),
     secrets: [...secretsOf(options.target), ...(options.secrets ?? [])],
+    shaper: createShaper(),
     leave: (exchange) => running.delete(exchange),
   };
   // One sweep over all instead of two timers for each: limits are kept to within this.

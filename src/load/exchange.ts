@@ -4,6 +4,7 @@
 import type { Connections, Controller, Handler } from '../transport/connections.ts';
 import { type Answer, countTokens, createAnswer, type TokenListener } from './answer.ts';
 import { type Shortage, shortageOf } from './limits.ts';
+import type { Shaper } from './shape.ts';
 import { type Channel, isVisible } from './stream.ts';
 import { sanitise, sanitiseId, type Target } from './target.ts';
 import type { Outcome, Timeline } from './timeline.ts';
@@ -52,6 +53,7 @@ export interface Context extends ClientOptions {
   readonly fullPath: string;
   readonly headers: readonly string[];
   readonly secrets: readonly string[];
+  readonly shaper: Shaper;
   leave(exchange: Exchange): void;
 }
 
@@ -128,7 +130,8 @@ export class Exchange implements Handler, TokenListener {
     this.lastByteAt = this.headersAt;
     this.status = status;
     this.serverId = textOf(headers['x-request-id']);
-    this.answer = createAnswer(status, textOf(headers['content-type']) ?? '', this.context.streamed, this);
+    const type = textOf(headers['content-type']) ?? '';
+    this.answer = createAnswer(status, type, this.context.streamed, this, this.context.shaper);
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {

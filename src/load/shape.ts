@@ -1,4 +1,4 @@
-// Events that need no parse. The events of one stream are alike: what two of them have in common is their shape, a
+// Events that need no parse. The events of one server are alike: what two of them have in common is their shape, a
 // text cut at the strings and counts in which they differ. In: events as they came. Out: what an event of a known
 // shape bears. Pure.
 //
@@ -10,9 +10,11 @@
 
 import { type Channel, READ_BY_VALUE, readEvent, type Usage } from './stream.ts';
 
-/** What an event of this shape bears: tokens, and nothing else that an answer keeps but its usage. */
+/** What an event of this shape bears: tokens, and nothing else that an answer keeps but its usage and its id. */
 export interface Shape {
   readonly channel: Channel;
+  /** It has an id, which differs from answer to answer: the first event of an answer must be parsed for it. */
+  readonly bearsId: boolean;
   /** @returns where the event that begins at `at` ends; `at` where it is not of this shape */
   fit(text: string, at: number): number;
   /** The same for an event whose text came in several chunks. */
@@ -21,36 +23,59 @@ export interface Shape {
   usage(): Usage | null;
 }
 
+/** What the answers of one server have in common. Shared by all of a thread: each tells the next what to expect. */
 export interface Shaper {
-  /** Takes an event that had to be parsed; `raw` as it came. Gives the shape to try from here on. */
-  learn(data: string, event: string, raw: string | null): Shape | null;
+  /** Known by now, the latest first. */
+  readonly shapes: readonly Shape[];
+  /** Takes an event that bore a token and had to be parsed; `raw` as it came. */
+  learn(data: string, event: string, raw: string | null): void;
 }
 
-/** A stream whose events differ in more than values would be studied at every one: so often, and then once in … */
-const STUDIES = 12;
+/** Streams whose events differ in more than values would be studied at every one: so often, and then once in … */
+const STUDIES = 64;
 const EVENTS_PER_STUDY = 16;
 /** A longer event is parsed: that costs less than learning its text by heart. */
 const LONGEST = 8_192;
+/** Kinds of token-bearing events that are kept: reasoning, content, a tool's name, its arguments. */
+const FORMS = 8;
 
-/** Learns from the events of one stream. */
 export function createShaper(): Shaper {
-  let pattern: Pattern | null = null;
-  let shape: Shape | null = null;
+  let forms: readonly Form[] = [];
+  let shapes: readonly Shape[] = [];
   let credit = STUDIES * EVENTS_PER_STUDY;
   return {
+    get shapes() {
+      return shapes;
+    },
     learn(data, event, raw) {
       credit += 1;
-      if (raw === null || data.length > LONGEST || credit < EVENTS_PER_STUDY) return shape;
+      if (raw === null || data.length > LONGEST || credit < EVENTS_PER_STUDY) return;
       credit -= EVENTS_PER_STUDY;
       // A copy: slices of a chunk would keep all of it in memory.
       const seen = dissect(data, event, Buffer.from(raw, 'latin1').toString('latin1'));
-      if (seen === null) return shape;
-      const joined = pattern === null ? null : join(pattern, seen);
-      pattern = joined ?? seen;
-      shape = joined === null ? shape : (shapeOf(joined) ?? shape);
-      return shape;
+      if (seen === null) return;
+      const grown = grow(forms, seen);
+      forms = [grown, ...forms.filter((form) => form !== grown && form !== grown.before)].slice(0, FORMS);
+      shapes = forms.flatMap(({ shape }) => shape ?? []);
     },
   };
+}
+
+interface Form {
+  readonly pattern: Pattern;
+  /** Null after one event: what two have in common is not known yet. */
+  readonly shape: Shape | null;
+  /** That this one stands for from now on. */
+  readonly before: Form | null;
+}
+
+/** The form that the event belongs to, widened by it; a new one where it is like none. */
+function grow(forms: readonly Form[], seen: Pattern): Form {
+  for (const form of forms) {
+    const pattern = join(form.pattern, seen);
+    if (pattern !== null) return { pattern, shape: shapeOf(pattern) ?? form.shape, before: form };
+  }
+  return { pattern: seen, shape: null, before: null };
 }
 
 /** An event's text: pieces between its tokens, one more than tokens; the first holds its name, if it has one. */
@@ -146,7 +171,7 @@ function shapeOf({ event, between, tokens, cut }: Pattern): Shape | null {
   if (reading.kind !== 'chunk' || reading.token === null || reading.finish !== null) return null;
   // A count of the text itself must not pass for one that was cut out.
   if (tokens.some((token, index) => !cut[index] && Number(token) >= SPECIMEN_COUNT)) return null;
-  return new Fit(event, flat(pieces), areStrings, counts, reading.token, reading.usage, lead, tail);
+  return new Fit(event, flat(pieces), areStrings, counts, reading, lead, tail);
 }
 
 /** Not ropes, which every comparison would walk. */
@@ -155,6 +180,7 @@ const flat = (pieces: readonly string[]): string[] =>
 
 class Fit implements Shape {
   readonly channel: Channel;
+  readonly bearsId: boolean;
   private readonly event: string;
   private readonly pieces: readonly string[];
   private readonly areStrings: readonly boolean[];
@@ -169,8 +195,7 @@ class Fit implements Shape {
     pieces: readonly string[],
     areStrings: readonly boolean[],
     counts: number[],
-    channel: Channel,
-    specimenUsage: Usage | null,
+    specimen: { readonly token: Channel | null; readonly usage: Usage | null; readonly id: string | null },
     lead: string,
     tail: string,
   ) {
@@ -178,8 +203,9 @@ class Fit implements Shape {
     this.pieces = pieces;
     this.areStrings = areStrings;
     this.counts = counts;
-    this.channel = channel;
-    this.specimenUsage = specimenUsage;
+    this.channel = specimen.token!;
+    this.bearsId = specimen.id !== null;
+    this.specimenUsage = specimen.usage;
     this.lead = lead;
     this.tail = tail;
   }

@@ -9,6 +9,7 @@ import type { ShardAccounts } from './accounts.ts';
 import { schedule } from './arrivals.ts';
 import { limberUp } from './limber.ts';
 import { readLimits } from './limits.ts';
+import { putHelpersLast } from './priority.ts';
 import { type PackedRows, packRows } from './rows.ts';
 import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
 import { createWarmer } from './warm.ts';
@@ -62,6 +63,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   try {
     // Ahead of time zero: the first look at a schedule goes through all its arrivals.
     schedule(job.plan);
+    putHelpersLast();
     await limberUp(transportFor(job.target), job.streamed, workload);
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });

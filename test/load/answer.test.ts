@@ -1,11 +1,12 @@
 // The shortcuts of the stream path against a full parse of every event.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { StreamAnswer } from '../../src/load/answer.ts';
+import { createShaper, type Shaper } from '../../src/load/shape.ts';
 import { SseParser, utf8Of } from '../../src/load/sse.ts';
 import { type Channel, readEvent, type Usage } from '../../src/load/stream.ts';
 import { createRandom, type Random } from '../../src/stats/random.ts';
@@ -19,9 +20,9 @@ interface Read {
   readonly failure: { outcome: string; error: string } | null;
 }
 
-function readWithShortcuts(bytes: Buffer, cuts: readonly number[] = []): Read & { parsed: number } {
+function readWithShortcuts(bytes: Buffer, cuts: readonly number[] = [], shaper?: Shaper): Read & { parsed: number } {
   const tokens: Channel[] = [];
-  const answer = new StreamAnswer({ onToken: (channel) => tokens.push(channel) });
+  const answer = new StreamAnswer({ onToken: (channel) => tokens.push(channel) }, shaper);
   let from = 0;
   for (const to of [...[...cuts].sort((a, b) => a - b), bytes.length]) {
     const piece = Buffer.copyBytesFrom(bytes, from, to - from);
@@ -116,6 +117,51 @@ describe('streams of real servers are read as a full parse reads them, wherever 
       for (const other of [crlf, cr]) assert.deepEqual(readWithShortcuts(other), quick, 'other line ends');
     });
   }
+});
+
+describe('answers of one server', () => {
+  const folder = join(import.meta.dirname, 'streams');
+  const files = readdirSync(folder).filter((file) => file.endsWith('.sse'));
+
+  test('learn from each other: a second one is parsed only where it is not tokens, and keeps its own id', () => {
+    const text = readFileSync(join(folder, 'vllm-chat.sse'), 'latin1');
+    const shaper = createShaper();
+    const first = readWithShortcuts(Buffer.from(text, 'latin1'), [], shaper);
+    assert.ok(first.id !== null && text.includes(first.id));
+    // Two different ids before the shape can know that they differ.
+    for (const id of ['chatcmpl-other', 'chatcmpl-third', 'chatcmpl-fourth']) {
+      const bytes: Buffer = Buffer.from(text.replaceAll(first.id, id), 'latin1');
+      const next = readWithShortcuts(bytes, [], shaper);
+      assert.deepEqual(withoutCount(next), readInFull(bytes));
+      assert.equal(next.id, id);
+      // Role, finish, usage and [DONE].
+      if (id === 'chatcmpl-fourth') assert.equal(next.parsed, 4);
+    }
+  });
+
+  test('read as in a full parse, whichever kinds of streams came before', () => {
+    const shaper = createShaper();
+    for (let round = 0; round < 4; round++) {
+      for (const file of files) {
+        const text = readFileSync(join(folder, file), 'latin1').replaceAll('-7', `-${round}`);
+        const bytes: Buffer = Buffer.from(text, 'latin1');
+        const cuts = round < 2 ? [] : [round * 100, round * 700];
+        assert.deepEqual(withoutCount(readWithShortcuts(bytes, cuts, shaper)), readInFull(bytes), file);
+      }
+    }
+  });
+
+  test('an id that comes later than the first event is found all the same', () => {
+    const event = (id: string, content: string): string =>
+      `data: ${JSON.stringify({ ...(id !== '' && { id }), choices: [{ delta: { content } }] })}\n\n`;
+    const shaper = createShaper();
+    for (const id of ['a', 'b', 'c']) {
+      const bytes = Buffer.from(`${event(id, 'x')}${event(id, 'y')}data: [DONE]\n\n`);
+      assert.equal(readWithShortcuts(bytes, [], shaper).id, id);
+    }
+    const late = Buffer.from(`${event('', 'x')}${event('late', 'y')}${event('late', 'z')}data: [DONE]\n\n`);
+    assert.deepEqual(withoutCount(readWithShortcuts(late, [], shaper)), readInFull(late));
+  });
 });
 
 // ---- generated streams -------------------------------------------------------------------------------------
@@ -270,6 +316,7 @@ function generate(seed: number): Buffer {
 }
 
 describe('generated streams', () => {
+  const shared = createShaper();
   test('are read as a full parse reads them: key order, doubled keys, escapes, whitespace, nesting, near misses', () => {
     let events = 0;
     let parsed = 0;
@@ -281,6 +328,9 @@ describe('generated streams', () => {
         assert.deepEqual(withoutCount(quick), full);
         const places = cuts.map((cut) => cut % (bytes.length + 1));
         assert.deepEqual(withoutCount(readWithShortcuts(bytes, places)), full);
+        // What other answers taught changes the cost of reading an answer and nothing else.
+        assert.deepEqual(withoutCount(readWithShortcuts(bytes, [], shared)), full);
+        assert.deepEqual(withoutCount(readWithShortcuts(bytes, places, shared)), full);
         if (full.failure?.outcome === 'error_event' || full.failure?.outcome === 'malformed') return;
         events += full.tokens.length;
         parsed += Math.min(quick.parsed, full.tokens.length);

@@ -1,0 +1,32 @@
+// Who runs first where cores are few: the threads that send and read, before those that compile, collect garbage and
+// compress for them. A thread that is put off by a slice of the scheduler (3 ms and more) sends and reads late by it.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+
+/** As Node and V8 name them (pthread_setname_np cuts at 15 characters). */
+const HELPERS = /^(V8Worker|libuv-worker|DelayedTaskSche)/;
+/** The lowest: they run when nobody else wants to. Raising one's own priority would need a privilege. */
+const LAST = 19;
+
+/**
+ * Lowers the priority of this process's helper threads for good. Not that of the main thread: what it starts, the
+ * deployment above all, inherits it. Does nothing where the system does not name threads (only Linux does).
+ */
+export function putHelpersLast(): void {
+  for (const id of threads()) {
+    try {
+      if (HELPERS.test(readFileSync(`/proc/self/task/${id}/comm`, 'latin1'))) setPriority(Number(id), LAST);
+    } catch {
+      // It has ended meanwhile, or may not be touched: then it stays as it is.
+    }
+  }
+}
+
+function threads(): string[] {
+  try {
+    return readdirSync('/proc/self/task');
+  } catch {
+    return [];
+  }
+}
