@@ -49,7 +49,6 @@ export interface ShardControl {
 const UPDATE_MS = 100;
 /** At high rates sooner, so that handing rows over never takes long at once. */
 const ROWS_PER_UPDATE = 64;
-const DRAIN_POLL_MS = 10;
 
 /**
  * @param originMs performance.now() of this thread at the load's time zero; may be ahead
@@ -72,6 +71,8 @@ export async function runShard(
   const warmer = createWarmer(job, connections, limits);
   const short = new AbortController();
   const halt = AbortSignal.any([control.halt, short.signal]);
+  /** Aborts when nothing is in flight any more; made anew when that begins to matter. */
+  let drained = new AbortController();
   let rows: Timeline[] = [];
   let sent = 0;
   let tokens = 0;
@@ -102,6 +103,7 @@ export async function runShard(
       warmer.ended(row);
       if (rows.push(row) >= ROWS_PER_UPDATE) flush();
       answered.get(row.request)?.(row);
+      if (client.inFlight === 0) drained.abort();
     },
   });
   const flush = (): void => {
@@ -148,11 +150,10 @@ export async function runShard(
       pause(endOf(plan) - now(), halt),
     ]);
     short.signal.throwIfAborted();
-    const drainUntilMs = now() + plan.drainMs;
-    while (client.inFlight > 0) {
-      if (now() >= drainUntilMs) client.cut(`not complete ${plan.drainMs} ms after the load's end`);
-      else await pause(DRAIN_POLL_MS, control.cut);
-    }
+    // Told by the last answer: a poll would be a timer to arm at every wait for a socket.
+    drained = new AbortController();
+    if (client.inFlight > 0) await pause(plan.drainMs, drained.signal);
+    client.cut(`not complete ${plan.drainMs} ms after the load's end`);
     short.signal.throwIfAborted();
   } finally {
     clearInterval(ticking);
