@@ -24,7 +24,7 @@ interface Settings {
 const config = ({
   port,
   limit = '10s',
-  duration = '1800ms',
+  duration = '2800ms',
   command = [process.execPath, join(dist.path, 'cli.js'), 'sim', '--port', String(port)],
 }: Settings): string => `deployment:
   name: sim
@@ -38,7 +38,7 @@ workload:
   output: { uniform: [4, 8], ignoreEos: true }
 slo: { ttft: 10s }
 stages:
-  benchmark: { rate: 100/s, rounds: 2, duration: ${duration}, rampIn: 500ms }
+  benchmark: { rate: 50/s, rounds: 2, duration: ${duration}, rampIn: 1500ms }
 sla:
   - { metric: ttft.p50, stage: benchmark, gold: "< ${limit}" }
 comparison: { maxBoots: 1 }
@@ -100,7 +100,7 @@ const until = async (what: string, check: () => boolean | Promise<boolean>, log:
 };
 
 // Mostly waiting: each scene has its own port, clone and state folder.
-suite('the bundled action', { concurrency: 4 }, () => {
+suite('the bundled action', { concurrency: 3 }, () => {
   test('pull_request: judged by the base’s rules, commented once, and updated by the next attempt', async (t) => {
     const port = await freePort();
     const stage = await scene(

@@ -319,8 +319,9 @@ describe('giving up', () => {
 
   test('while nothing has come yet', () =>
     using(slow, async (connections, server) => {
-      const one = send(connections, server.url);
-      await pause(5);
+      const begun = Promise.withResolvers<void>();
+      const one = send(connections, server.url, { start: () => begun.resolve() });
+      await begun.promise;
       one.controller!.abort(reason);
       assert.equal(await one.over, 'error');
       await untilOpen(connections, 0);
