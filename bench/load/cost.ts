@@ -1,7 +1,7 @@
 // What a run cost. In: readings of the tool's processes and of the server's books, taken together while it ran. Out:
 // CPU seconds of the whole and of the steady part. Pure.
 
-import type { PacedAccount } from '../../src/doctor/server.ts';
+import type { PacedAccount } from '../../src/doctor/books.ts';
 import type { Cost, Job } from './contract.ts';
 import { cpuAt, type Sample } from './cpu.ts';
 

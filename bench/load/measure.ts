@@ -8,7 +8,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { AnswerStamps, PacedAccount } from '../../src/doctor/server.ts';
+import type { AnswerStamps, PacedAccount } from '../../src/doctor/books.ts';
 import { MODEL } from '../../src/doctor/wire.ts';
 import { type Command, type Job, type JobShape, type Measured, plannedSeconds, type Tool } from './contract.ts';
 import { costOf, type Reading } from './cost.ts';

@@ -1,7 +1,7 @@
 // What a tool says against what the server saw. In: the server's stamps and a tool's result. Out: errors by figure,
 // in ms. Pure.
 
-import type { AnswerStamps } from '../../src/doctor/server.ts';
+import type { AnswerStamps } from '../../src/doctor/books.ts';
 import type { Answer, Errors, Figure, Quantiles, ToolResult } from './contract.ts';
 import { quantilesOf, rank } from './quantiles.ts';
 

@@ -9,6 +9,7 @@ import { runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
 import type { ClientPhaseHealth } from '../load/result.ts';
 import type { Timeline } from '../load/timeline.ts';
+import type { AnswerStamps, PacedAccount } from './books.ts';
 import {
   type CalmRow,
   type Ceiling,
@@ -20,7 +21,6 @@ import {
 } from './ceiling.ts';
 import { monotonicOffsetMs } from './clock.ts';
 import { startPaced } from './paced.ts';
-import type { AnswerStamps, PacedAccount } from './server.ts';
 
 export interface Carried {
   readonly workers: number;

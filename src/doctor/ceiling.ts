@@ -4,7 +4,7 @@
 import type { Config } from '../config/schema.ts';
 import type { ClientPhaseHealth } from '../load/result.ts';
 import type { Timeline } from '../load/timeline.ts';
-import type { AnswerStamps } from './server.ts';
+import type { AnswerStamps } from './books.ts';
 
 export interface Ceiling {
   /** The highest level that held; 0 = none. */

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { PlimsollError } from '../errors.ts';
-import type { AnswerStamps, PacedAccount } from './server.ts';
+import type { AnswerStamps, PacedAccount } from './books.ts';
 
 export interface PacedProcess extends AsyncDisposable {
   readonly url: string;

@@ -7,8 +7,7 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
-import { createHistogram, type Histogram, recordMs } from '../stats/histogram.ts';
-import { monotonicOffsetMs } from './clock.ts';
+import { type Books, createBooks, type Entry } from './books.ts';
 import { createDueQueue } from './due.ts';
 import { type AnswerShape, createTexts, eventsOfLast, MODEL, type ParsedRequest, readRequests } from './wire.ts';
 
@@ -42,32 +41,6 @@ export const PACED_DEFAULTS: PacedOptions = {
   spin: false,
 };
 
-/** What it says of itself since the start or the last reset. Times in ms of CLOCK_MONOTONIC. */
-export interface PacedAccount {
-  readonly requests: number;
-  readonly answered: number;
-  /** Token-bearing events written. */
-  readonly events: number;
-  readonly writes: number;
-  readonly firstRequestMs: number | null;
-  readonly lastWriteMs: number | null;
-  /** From due to written, of paced writes. High = the server was the limit. */
-  readonly writeDelayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
-  /** Of its process, since the first request. */
-  readonly cpuMs: number;
-  readonly nowMs: number;
-}
-
-/** One line of /stamps. */
-export interface AnswerStamps {
-  /** The request's x-request-id, else the answer's. */
-  readonly id: string;
-  /** The read that completed the request. */
-  readonly arrivalMs: number;
-  /** Just before each write that bears events (plain: the only write), ms after the arrival. */
-  readonly writesMs: readonly number[];
-}
-
 export interface PacedServer extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
@@ -84,7 +57,7 @@ const WRITES_PER_TURN = 16;
 export async function startPacedServer(given: Partial<PacedOptions> = {}): Promise<PacedServer> {
   const options = { ...PACED_DEFAULTS, ...given };
   const texts = createTexts(options);
-  const books = createBooks(options);
+  const books = createBooks(options.stamps, Math.ceil(options.events / options.eventsPerWrite));
   const sockets = new Set<Socket>();
   const due = createDueQueue<Stream>(options.spin, (stream, dueMs) => {
     const { events, intervalMs, eventsPerWrite } = options;
@@ -93,11 +66,11 @@ export async function startPacedServer(given: Partial<PacedOptions> = {}): Promi
       const first = stream.written === 0;
       stream.written = Math.min(events, stream.written + eventsPerWrite);
       const last = stream.written === events;
-      books.write(stream.stamps, last ? eventsOfLast(options) : eventsPerWrite, intervalMs > 0 || first ? dueMs : null);
+      books.write(stream.entry, last ? eventsOfLast(options) : eventsPerWrite, intervalMs > 0 || first ? dueMs : null);
       if (!last) stream.block ??= texts.middle(stream.number);
       const taken = stream.socket.write(last ? texts.last(stream.number) : stream.block!);
       if (last) {
-        books.answered();
+        books.answered(stream.entry);
         stream.done();
         return null;
       }
@@ -116,16 +89,16 @@ export async function startPacedServer(given: Partial<PacedOptions> = {}): Promi
       inform(socket, request.path, books, done);
       return;
     }
-    const stamps = books.arrived(request.id ?? texts.idOf(number));
+    const entry = books.arrived(request.id ?? texts.idOf(number));
     if (request.streamed) {
       socket.write(texts.head(number));
       const earliestMs = performance.now() + options.firstMs;
       const firstMs = options.spread ? earliestMs + untilShare(earliestMs, options.intervalMs, number) : earliestMs;
-      due.add({ number, socket, written: 0, block: null, stamps, done }, firstMs);
+      due.add({ number, socket, written: 0, block: null, entry, done }, firstMs);
     } else {
-      books.write(stamps, 1, null);
+      books.write(entry, 1, null);
       socket.write(texts.whole(number));
-      books.answered();
+      books.answered(entry);
       done();
     }
     number += 1;
@@ -172,94 +145,8 @@ interface Stream {
   written: number;
   /** The bytes of each write but the last, made at the first. */
   block: Buffer | null;
-  readonly stamps: Stamps | null;
+  readonly entry: Entry;
   done(): void;
-}
-
-interface Stamps {
-  readonly id: string;
-  readonly arrivalMs: number;
-  readonly writes: Float64Array;
-  count: number;
-}
-
-type Books = ReturnType<typeof createBooks>;
-
-function createBooks(options: PacedOptions) {
-  const toMonotonic = monotonicOffsetMs();
-  const writesPerAnswer = Math.ceil(options.events / options.eventsPerWrite);
-  const blank = () => ({
-    requests: 0,
-    answered: 0,
-    events: 0,
-    writes: 0,
-    firstRequestMs: null as number | null,
-    lastWriteMs: null as number | null,
-    delays: createHistogram(),
-    kept: [] as Stamps[],
-    cpu: process.cpuUsage(),
-  });
-  let state = blank();
-  return {
-    arrived(id: string): Stamps | null {
-      const arrivalMs = performance.now();
-      state.requests += 1;
-      if (state.firstRequestMs === null) {
-        state.firstRequestMs = arrivalMs;
-        state.cpu = process.cpuUsage();
-      }
-      if (!options.stamps) return null;
-      const stamps = { id, arrivalMs, writes: new Float64Array(writesPerAnswer), count: 0 };
-      state.kept.push(stamps);
-      return stamps;
-    },
-    /** Call just before the write. `dueMs`: when it should have been, null = as soon as it could. */
-    write(stamps: Stamps | null, events: number, dueMs: number | null): void {
-      const nowMs = performance.now();
-      state.events += events;
-      state.writes += 1;
-      state.lastWriteMs = nowMs;
-      if (dueMs !== null) recordMs(state.delays, nowMs - dueMs);
-      if (stamps !== null) stamps.writes[stamps.count++] = nowMs - stamps.arrivalMs;
-    },
-    answered(): void {
-      state.answered += 1;
-    },
-    account(): PacedAccount {
-      const { requests, answered, events, writes, firstRequestMs, lastWriteMs, delays, cpu } = state;
-      const used = process.cpuUsage(cpu);
-      return {
-        requests,
-        answered,
-        events,
-        writes,
-        firstRequestMs: firstRequestMs === null ? null : firstRequestMs + toMonotonic,
-        lastWriteMs: lastWriteMs === null ? null : lastWriteMs + toMonotonic,
-        writeDelayMs: quantilesOf(delays),
-        cpuMs: (used.user + used.system) / 1_000,
-        nowMs: performance.now() + toMonotonic,
-      };
-    },
-    stamps: (): string =>
-      state.kept
-        .map(({ id, arrivalMs, writes, count }) => {
-          const line: AnswerStamps = {
-            id,
-            arrivalMs: arrivalMs + toMonotonic,
-            writesMs: Array.from(writes.subarray(0, count), (ms) => Math.round(ms * 1e4) / 1e4),
-          };
-          return `${JSON.stringify(line)}\n`;
-        })
-        .join(''),
-    reset(): void {
-      state = blank();
-    },
-  };
-}
-
-function quantilesOf(delays: Histogram): PacedAccount['writeDelayMs'] {
-  const ms = (percentile: number): number => delays.getValueAtPercentile(percentile) / 1_000;
-  return delays.totalCount === 0 ? null : { p50: ms(50), p99: ms(99), max: delays.maxValue / 1_000 };
 }
 
 function inform(socket: Socket, path: string, books: Books, done: () => void): void {

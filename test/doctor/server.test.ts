@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { AnswerStamps, PacedAccount } from '../../src/doctor/books.ts';
 import { monotonicOffsetMs } from '../../src/doctor/clock.ts';
-import { type AnswerStamps, type PacedAccount, startPacedServer } from '../../src/doctor/server.ts';
+import { startPacedServer } from '../../src/doctor/server.ts';
 
 const ask = (url: string, stream: boolean, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify({ stream }) });
@@ -109,6 +110,15 @@ describe('the paced server', () => {
     assert.deepEqual([last.requests, last.answered], [1, 1]);
     assert.equal((await account(server.url)).requests, 0);
     assert.deepEqual(await stamps(server.url), []);
+  });
+
+  test('counts nothing that was under way at a reset in the books after it', async () => {
+    await using server = await startPacedServer({ events: 50, intervalMs: 4 });
+    const response = await ask(server.url, true);
+    await fetch(`${server.url}/reset`, { method: 'POST' });
+    assert.equal(events(await response.text()).length, 53);
+    const { requests, answered, events: counted, writes } = await account(server.url);
+    assert.deepEqual([requests, answered, counted, writes], [0, 0, 0, 0]);
   });
 
   test('serves what clients look for first', async () => {
