@@ -78,18 +78,23 @@ async function bench(): Promise<void> {
     : casesOf({ scale }, known).filter(({ name }) => flags.case?.some((part) => name.includes(part)) ?? true);
   const peerRounds = withPeers ? Number(flags['peer-alternations'] ?? 1) : 0;
   const repeats = new Map<string, number>();
+  const voidOf = (name: string): number => repeats.get(name) ?? 0;
   for (let round = 0; round < alternations + MOST_REPEATS; round++) {
     for (const item of cases) {
       const owed = Math.min(flags.every ? alternations : ROUNDS[item.rounds], alternations);
-      if (round >= owed + (repeats.get(item.name) ?? 0)) continue;
-      const names = item.peers && round < peerRounds ? [...item.tools, ...peers.map(({ name }) => name)] : item.tools;
+      if (round >= owed + voidOf(item.name)) continue;
+      // What they did in a void round does not count either.
+      const names =
+        item.peers && round - voidOf(item.name) < peerRounds
+          ? [...item.tools, ...peers.map(({ name }) => name)]
+          : item.tools;
       const isVoid = await alternate(
         session,
         item,
         round,
         tools.filter(({ tool }) => names.includes(tool.name)),
       );
-      if (isVoid) repeats.set(item.name, Math.min(MOST_REPEATS, (repeats.get(item.name) ?? 0) + 1));
+      if (isVoid) repeats.set(item.name, Math.min(MOST_REPEATS, voidOf(item.name) + 1));
     }
   }
   if (withPeers) await ceilings(session, tools, Math.max(1, peerRounds));
