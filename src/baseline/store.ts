@@ -7,20 +7,14 @@ import { PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import { compareFacts, environmentSlug } from '../record/keys.ts';
 import type { Facts, RunRecord } from '../record/schema.ts';
+import { type AaResult, learnAa, type SpreadsOf } from './aa.ts';
+import { listDifferences } from './admission.ts';
 import { formatBaseline, parseBaseline } from './codec.ts';
 import { listAtRef, readAtRef } from './git.ts';
 import { storedFile } from './lookup.ts';
 import { prune } from './prune.ts';
 import type { BaselineFile, BaselineLookup } from './schema.ts';
-import {
-  type AddOptions,
-  type AddResult,
-  addRun,
-  DEFAULT_KEEP,
-  listDifferences,
-  promote,
-  splitSegments,
-} from './update.ts';
+import { type AddOptions, type AddResult, addRun, DEFAULT_KEEP, promote, splitSegments } from './update.ts';
 
 export { formatBaseline, parseBaseline } from './codec.ts';
 export { describeBaseline, listStore, showBaseline } from './list.ts';
@@ -102,10 +96,26 @@ export function addRunToStore(folder: string, record: RunRecord, options: Partia
   const before = storedFile(lookup);
   const result = addRun(before, record, { ...options, keep: options.keep ?? before?.keep ?? DEFAULT_KEEP });
   if (result.added.length === 0) return { ...result, path: null };
-  const path =
-    lookup.kind === 'found'
-      ? lookup.path
-      : freePath(join(folder, record.deployment), environmentSlug(record.environment));
+  const path = pathFor(lookup, folder, record);
+  saveBaseline(path, result.file);
+  return { ...result, path };
+}
+
+export interface StoredAa extends AaResult {
+  /** The file that was written; null = nothing was learnt, so nothing was written. */
+  readonly path: string | null;
+}
+
+/**
+ * Puts what a run of A/A boots taught into the store in `folder`, in place of what fewer boots of it taught before.
+ * The file is read again each time: others may have added to it while the boots ran.
+ * @throws PlimsollError as findBaseline, learnAa and saveBaseline
+ */
+export function learnAaInStore(folder: string, record: RunRecord, spreadsOf: SpreadsOf): StoredAa {
+  const lookup = findBaseline({ kind: 'directory', path: folder }, record.deployment, record.environment);
+  const result = learnAa(storedFile(lookup), record, spreadsOf);
+  if (result.learnt.length === 0) return { ...result, path: null };
+  const path = pathFor(lookup, folder, record);
   saveBaseline(path, result.file);
   return { ...result, path };
 }
@@ -195,6 +205,11 @@ function readText(path: string): string {
     });
   }
 }
+
+const pathFor = (lookup: BaselineLookup, folder: string, record: RunRecord): string =>
+  lookup.kind === 'found'
+    ? lookup.path
+    : freePath(join(folder, record.deployment), environmentSlug(record.environment));
 
 /** Two environments may read alike in a file name; the second gets a number. */
 function freePath(folder: string, slug: string): string {

@@ -1,12 +1,20 @@
 // What a run does to a stored history, as pure functions: boots are added to the segment that is current, old ones
 // leave their variance in the ledger, an accepted change begins a new segment. docs/judging.md says why.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
-import { compareFacts } from '../record/keys.ts';
-import { type BootRecord, type FactDifference, type Facts, factsSchema, type RunRecord } from '../record/schema.ts';
+import { type BootRecord, factsSchema, type RunRecord } from '../record/schema.ts';
 import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
+import {
+  knows,
+  learntFrom,
+  type Measured,
+  refuseForeign,
+  type Workload,
+  whyNotAlike,
+  whyNotBoot,
+  whyNotStage,
+} from './admission.ts';
 import { pinnedKnee } from './lookup.ts';
 import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
@@ -107,7 +115,7 @@ function splitSegment(history: History, bootId: string, reason: string): boolean
 
 // ---- parts ----------------------------------------------------------------------------------------------
 
-const emptyFile = (record: RunRecord, keep: number): BaselineFile => ({
+export const emptyFile = (record: RunRecord, keep: number): BaselineFile => ({
   schema: 'plimsoll/baseline',
   version: BASELINE_VERSION,
   deployment: record.deployment,
@@ -115,31 +123,6 @@ const emptyFile = (record: RunRecord, keep: number): BaselineFile => ({
   keep,
   stages: {},
 });
-
-function refuseForeign(file: BaselineFile, other: { readonly deployment: string; readonly environment: Facts }): void {
-  if (file.deployment !== other.deployment) {
-    throw new PlimsollError(
-      'BASELINE_REFUSED',
-      `The baseline belongs to deployment "${file.deployment}", not to "${other.deployment}".`,
-      {
-        hint: 'Each deployment has a file of its own: <baselines>/<deployment>/<environment>.json.',
-      },
-    );
-  }
-  const differences = compareFacts(file.environment, other.environment);
-  if (differences.length > 0) {
-    throw new PlimsollError(
-      'BASELINE_REFUSED',
-      `The baseline was recorded in another environment: ${listDifferences(differences)}.`,
-      {
-        hint: 'Numbers of different machines are never mixed; each environment has a file of its own.',
-      },
-    );
-  }
-}
-
-export const listDifferences = (differences: readonly FactDifference[]): string =>
-  differences.map(({ field, baseline, candidate }) => `${field} is ${baseline} there, ${candidate} here`).join('; ');
 
 function addBoot(
   draft: BaselineFile,
@@ -150,18 +133,19 @@ function addBoot(
   refused: string[],
 ): void {
   const id = `${record.id}#${boot.index}`;
-  if (boot.side !== 'candidate') return void refused.push(`${id}: it is the base side of an interleaved comparison`);
-  if (boot.end !== 'complete') return void refused.push(`${id}: it did not complete (${boot.reason ?? boot.end})`);
+  const whole = whyNotBoot(boot);
+  if (whole !== null) return void refused.push(`${id}: ${whole}`);
   const stages: StageName[] = [];
   for (const measured of boot.stages) {
     const { stage } = measured;
     const workload = record.workloads[stage];
     const segment = currentSegment(draft, record, stage, options);
+    const unlike = whyNotAlike(segment, measured, workload);
     const problem =
-      whyNot(measured, workload !== undefined) ??
+      whyNotStage(measured, workload !== undefined) ??
       (knows(draft, stage, id) ? 'this boot was added before' : null) ??
-      otherSource(segment, measured) ??
-      otherText(segment, workload);
+      (learntFrom(draft, stage, record.id) ? 'the ledger has learnt from it: its spread would count twice' : null) ??
+      (unlike === null ? null : `${unlike}: begin a new segment (--new-segment)`);
     if (problem !== null || !workload) {
       refused.push(`${id} ${stage}: ${problem}`);
       continue;
@@ -170,37 +154,6 @@ function addBoot(
     stages.push(stage);
   }
   if (stages.length > 0) added.push(`${id}: ${stages.join(', ')}`);
-}
-
-type Measured = BootRecord['stages'][number];
-
-/** A benchmark that failed more than this share says that something is broken, not how fast it is. */
-const MOST_FAILED = 0.5;
-
-function whyNot(measured: Measured, hasWorkload: boolean): string | null {
-  if (measured.status === 'aborted' || measured.status === 'cancelled')
-    return `the stage was ${measured.status} (${measured.reason ?? 'no reason given'})`;
-  const invalid = measured.invalid[0];
-  if (invalid) return invalid.message;
-  const failed = measured.metrics['errors.rate']?.value ?? 0;
-  if (measured.stage === 'benchmark' && failed > MOST_FAILED)
-    return `${Math.round(failed * 100)} % of its requests failed: that is no level to hold others to`;
-  return hasWorkload ? null : 'the record does not say what its workload was';
-}
-
-/** Counts of different sources are never compared, so that one level cannot hold both. */
-function otherSource(segment: Segment | undefined, measured: Measured): string | null {
-  const here = measured.stream.tokenSource;
-  const there = segment?.boots.findLast((boot) => boot.tokenSource !== null)?.tokenSource ?? null;
-  if (here === null || there === null || here === there) return null;
-  return `its tokens were counted by ${here}, those of the stored boots by ${there}: begin a new segment (--new-segment)`;
-}
-
-/** Calibrated by another tokenizer: prompts of the same lengths in tokens are not the same text. */
-function otherText(segment: Segment | undefined, workload: RunRecord['workloads'][StageName]): string | null {
-  const [there, here] = [segment?.pinned.unitsPerToken, workload?.unitsPerToken];
-  if (!there || !here || isDeepStrictEqual(there, here)) return null;
-  return 'its prompts were calibrated to another tokenizer than those of the stored boots: begin a new segment (--new-segment)';
 }
 
 /** The segment that a boot of this run joins; undefined = one that is still to be made. */
@@ -216,20 +169,13 @@ function currentSegment(
   return newSegment && newest?.id !== record.id ? undefined : newest;
 }
 
-const knows = (file: BaselineFile, stage: StageName, id: string): boolean =>
-  (file.stages[stage] ?? []).some(
-    (history) =>
-      history.segments.some((segment) => segment.boots.some((boot) => boot.id === id)) ||
-      history.trail?.some((entry) => entry.id === id),
-  );
-
 function addStage(
   draft: BaselineFile,
   record: RunRecord,
   boot: BootRecord,
   measured: Measured,
   id: string,
-  workload: NonNullable<RunRecord['workloads'][StageName]>,
+  workload: Workload,
   options: AddOptions,
 ): void {
   const pinned = pinnedKnee(draft);

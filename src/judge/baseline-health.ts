@@ -34,7 +34,7 @@ export function thinBaseline(
   const more = Math.max(1, wanted - one.baselineBoots);
   return {
     message: `Inconclusive: ${boots}${assumed}.${detectable}`,
-    advice: `Record ${more} more baseline ${more === 1 ? 'boot' : 'boots'}; ${withAim(evidence, decision.level)}.`,
+    advice: `Record ${more} more baseline ${more === 1 ? 'boot' : 'boots'}; ${withAim(evidence, decision.level)}.${one.df.prior > 0 ? ' How much boots differ can be measured at once: plimsoll ledger.' : ''}`,
   };
 }
 

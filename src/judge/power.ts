@@ -26,7 +26,10 @@ export interface GatePower {
   readonly changeIs: 'share' | 'difference';
   /** Below this no change is called, however well it is seen. */
   readonly minimumEffect: number;
-  /** One row now, and one for each count of further boots; changes in the worse direction, by boots of a pull request. */
+  /**
+   * One row now (none while no boot is listed: there is nothing to compare with), and one for each count of further
+   * boots; changes in the worse direction, by boots of a pull request.
+   */
   readonly rows: readonly { readonly more: number; readonly detectable: readonly number[] }[];
 }
 
@@ -82,9 +85,11 @@ function gatePower(
     [],
   );
   const samples = samplesOf(metric, listed, tainted).filter((sample) => sample.censored === 'no');
-  if (samples.length === 0) return null;
   const values = samples.map((sample) => sample.summary);
   const known = { baseline: spreadOf(values), ledger: ledgerOf(history, metric.id) };
+  // A ledger that was filled before the first boot was recorded; else a metric that the boots do not have.
+  const onlyLedger = listed.length === 0 && known.ledger.df > 0;
+  if (values.length === 0 && !onlyLedger) return null;
   const least = leastVariance(metric, values);
   const effect = smallestThatMatters(metric, minimum, samples);
   const change = (scaled: number): number => asChange(metric, scaled);
@@ -104,7 +109,7 @@ function gatePower(
     df: now.df,
     changeIs: metric.scale === 'log' ? 'share' : 'difference',
     minimumEffect: Math.abs(change(effect)),
-    rows: [0, ...more].map((further) => ({ more: further, detectable: detectable(further) })),
+    rows: (onlyLedger ? more : [0, ...more]).map((further) => ({ more: further, detectable: detectable(further) })),
   };
 }
 
@@ -121,7 +126,7 @@ function withMore(
   const variance = df > 0 ? (known.baseline.ss + known.ledger.ss) / df : metric.priorSd ** 2;
   const plus = (spread: Spread, more: number): Spread => ({ ss: spread.ss + more * variance, df: spread.df + more });
   return {
-    baseline: plus(known.baseline, count - listed),
+    baseline: plus(known.baseline, count - Math.max(1, listed)),
     // A full list passes its oldest boots on to the ledger.
     ledger: plus(known.ledger, listed + further - count),
     candidate: plus({ ss: 0, df: 0 }, candidates - 1),

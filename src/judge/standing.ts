@@ -171,7 +171,15 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
   if (otherText.length > 0) return no('incomparable', 'its prompts were calibrated to another tokenizer', otherText);
   // Boots of the newest segment, without those of this very run.
   const stored = (history.segments.at(-1)?.boots ?? []).filter((boot) => !boot.id.startsWith(`${record.id}#`));
-  if (stored.length === 0) return no('unbaselined', 'the newest segment of its history has no boot yet');
+  if (stored.length === 0) {
+    const onlyLedger = history.segments.length === 0;
+    return no(
+      'unbaselined',
+      onlyLedger
+        ? 'its history has a ledger, but no recorded boot yet'
+        : 'the newest segment of its history has no boot yet',
+    );
+  }
   // The engine's own usage and a count of chunks are different things: TPOT and throughput would not be comparable.
   const alike = stored.filter(
     (boot) => boot.tokenSource === null || tokenSource === null || boot.tokenSource === tokenSource,

@@ -27,7 +27,8 @@ export interface PooledVariance {
 const PRIOR_DF = 4;
 /** From this many ledger degrees of freedom on, the prior is dropped and a history counts as known. */
 export const LEDGER_ENOUGH_DF = 12;
-const LEDGER_MOST_DF = 30;
+/** More degrees of freedom of the ledger count no further. */
+export const LEDGER_MOST_DF = 30;
 /** Boots and rounds are not quite normal: beyond this a variance is not known better, however many have been seen. */
 export const MOST_DF = 24;
 /** A value read in steps of q has at least the variance of a uniform error of ±q/2. */

@@ -574,7 +574,10 @@ test('thin baseline, golden: one boot, noise assumed, what it cannot see and wha
     thin.message,
     'Inconclusive: one baseline boot; boot noise is assumed (±3.0 %), not measured. The smallest detectable change of TPOT p95 in benchmark is +68.8 %.',
   );
-  assert.equal(thin.advice, 'Record 3 more baseline boots; with 10 it would be about +21.0 %.');
+  assert.equal(
+    thin.advice,
+    'Record 3 more baseline boots; with 10 it would be about +21.0 %. How much boots differ can be measured at once: plimsoll ledger.',
+  );
   assert.equal(verdict.comparisons[0]?.verdict, 'inconclusive');
   assert.equal(verdict.climb.again, false, 'more boots of the candidate do not thicken the baseline');
 });

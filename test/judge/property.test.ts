@@ -157,6 +157,7 @@ const oneHistory = (name: StageName) =>
     .record({
       boots: fc.array(metrics(IDS), { maxLength: 9 }),
       older: fc.array(metrics(IDS), { maxLength: 4 }),
+      onlyLedger: fc.boolean(),
       ledger: fc.dictionary(
         fc.constantFrom(...IDS.slice(0, 12)),
         fc.array(
@@ -173,7 +174,8 @@ const oneHistory = (name: StageName) =>
     })
     .map((one) => {
       const newest = history(name, one.boots, { ledger: one.ledger });
-      return { ...newest, segments: [...history(name, one.older).segments, ...newest.segments] };
+      const segments = [...history(name, one.older).segments, ...newest.segments];
+      return { ...newest, segments: one.onlyLedger && one.boots.length === 0 ? [] : segments };
     });
 const lookup: fc.Arbitrary<BaselineLookup> = fc.oneof(
   {

@@ -1,0 +1,109 @@
+// What A/A boots teach, by the judge's own rules: the same summary of a boot, the tainted round left out, censored boots
+// without a square. And what a gate would see with it. In: boots of one deployment, or a baseline file. Pure.
+
+import type { AaBoot } from '../baseline/aa.ts';
+import type { BaselineFile, History } from '../baseline/schema.ts';
+import { STAGES, type StageName } from '../config/schema.ts';
+import { resolveMetric } from '../metrics.ts';
+import { type Spread, spreadOf } from '../stats/summary.ts';
+import type { Policy } from './judge.ts';
+import { type GatePower, powerOf } from './power.ts';
+import { samplesOf } from './samples.ts';
+import { worstRounds } from './taint.ts';
+import { LEDGER_MOST_DF, MOST_DF } from './variance.ts';
+
+/** Seven digits, as stored values have. */
+const tidy = (value: number): number => Number(value.toPrecision(7));
+
+/** Spread between boots, by metric and number of rounds; in whatever order the boots come. */
+export function spreadsOf(boots: readonly AaBoot[]): Record<string, (Spread & { readonly rounds: number })[]> {
+  const tainted = worstRounds(
+    boots.map(({ metrics }) => metrics),
+    [],
+  );
+  const ids = [...new Set(boots.flatMap(({ metrics }) => Object.keys(metrics)))].toSorted();
+  return Object.fromEntries(
+    ids.flatMap((id) => {
+      const metric = resolveMetric(id);
+      if (metric === undefined || metric.scale === 'info') return [];
+      const byRounds = Map.groupBy(
+        boots.filter(({ metrics }) => metrics[id] !== undefined),
+        ({ metrics }) => metrics[id]!.rounds.length,
+      );
+      const spreads = [...byRounds].flatMap(([rounds, alike]) => {
+        const samples = samplesOf(metric, alike, tainted).filter(({ censored }) => censored === 'no');
+        // Sorted: the last digit of a sum depends on the order of its terms.
+        const { ss, df } = spreadOf(samples.map(({ summary }) => summary).toSorted((a, b) => a - b));
+        return df === 0 ? [] : [{ rounds, ss: tidy(ss), df }];
+      });
+      return spreads.length === 0 ? [] : [[id, spreads.toSorted((a, b) => a.rounds - b.rounds)]];
+    }),
+  );
+}
+
+/** What a gate would see: with the boots that are listed, or where none is, with as many as make a baseline. */
+export interface Sight extends Pick<GatePower, 'metric' | 'stage' | 'gate' | 'sd' | 'df' | 'changeIs'> {
+  readonly listed: number;
+  /** Baseline boots that `detectable` reckons with. */
+  readonly recorded: number;
+  /** Boots of a pull request that it reckons with: as many as the configuration allows. */
+  readonly boots: number;
+  readonly detectable: number;
+}
+
+/** Recorded boots to reckon with while there are none. */
+const FIRST_BOOTS = 4;
+
+export type KeysOf = Readonly<Partial<Record<StageName, string>>>;
+
+/**
+ * Of the gates of these stages; of whatever is compared where they have none. Only what the history of the given key can
+ * say: a gate that nothing is known of has no sight.
+ */
+export function sightsOf(file: BaselineFile, keys: KeysOf, policy: Pick<Policy, 'comparison'>): readonly Sight[] {
+  const boots = policy.comparison.maxBoots;
+  const all = !policy.comparison.gates.some(({ stage }) => keys[stage] !== undefined);
+  const gates = powerOf(withHistories(file, keys), policy, { boots, more: [FIRST_BOOTS], all });
+  return gates.map(({ metric, stage, gate, boots: listed, sd, df, changeIs, rows }) => ({
+    metric,
+    stage,
+    gate,
+    sd,
+    df,
+    changeIs,
+    listed,
+    recorded: listed + rows[0]!.more,
+    boots,
+    detectable: rows[0]!.detectable.at(-1)!,
+  }));
+}
+
+/** The least that is known of any of them; what is not known at all counts only where nothing is. */
+export const leastLedgerDf = (sights: readonly Sight[]): number => {
+  const known = sights.map(({ df }) => df.ledger).filter((df) => df > 0);
+  return known.length === 0 ? 0 : Math.min(...known);
+};
+
+/** The file as it would be if so many more A/A boots differed as much as those that taught it. */
+export function withFurtherAa(file: BaselineFile, keys: KeysOf, boots: number): BaselineFile {
+  const further = structuredClone(withHistories(file, keys));
+  for (const history of Object.values(further.stages).flat()) {
+    for (const entries of Object.values(history.ledger)) {
+      const last = entries.findLast(({ kind, df }) => kind === 'aa' && df > 0);
+      if (last !== undefined) entries.push({ ...last, ss: (last.ss / last.df) * boots, df: boots });
+    }
+  }
+  return further;
+}
+
+/** More boots than this of one deployment no comparison can use. */
+export const MOST_USEFUL_DF = Math.min(LEDGER_MOST_DF, MOST_DF);
+
+function withHistories(file: BaselineFile, keys: KeysOf): BaselineFile {
+  const stages: BaselineFile['stages'] = {};
+  for (const stage of STAGES) {
+    const history: History | undefined = file.stages[stage]?.find(({ key }) => key === keys[stage]);
+    if (history !== undefined) stages[stage] = [history];
+  }
+  return { ...file, stages };
+}

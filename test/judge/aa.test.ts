@@ -1,0 +1,162 @@
+// A/A boots by the judge's rules, and what a ledger lets a gate see before and after a baseline is recorded.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bootValue, spreadOfEntries } from '../../src/baseline/ledger.ts';
+import type { BaselineFile, History, StoredBoot } from '../../src/baseline/schema.ts';
+import { leastLedgerDf, sightsOf, spreadsOf, withFurtherAa } from '../../src/judge/aa.ts';
+import { judge } from '../../src/judge/judge.ts';
+import { powerOf } from '../../src/judge/power.ts';
+import { boughtSentence, sightLine } from '../../src/report/ledger.ts';
+import { createRandom } from '../../src/stats/random.ts';
+import { spreadOf } from '../../src/stats/summary.ts';
+import { found, history, ledgerFor, type Metrics, metricsOf, policy, value, world } from './fixture.ts';
+
+const boots = (list: readonly Metrics[]) =>
+  list.map((metrics, index) => ({ name: `boot ${index}`, slo: null, metrics }));
+const noise = { boot: 0.01, round: 0.005 };
+const draw = (count: number, seed: string): Metrics[] => {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, () => metricsOf('benchmark', random, noise));
+};
+const fileOf = (histories: BaselineFile['stages']): BaselineFile => {
+  const lookup = found(histories);
+  return lookup.kind === 'found' ? lookup.file : assert.fail();
+};
+const onlyLedger = (df: number): History => ({
+  ...history('benchmark', [], { ledger: ledgerFor('benchmark', df, noise) }),
+  segments: [],
+});
+const KEYS = { benchmark: 'b' };
+
+test('the spread of boots is that of the numbers that the judge makes of them', () => {
+  const list = draw(6, 'plain');
+  const stored = list.map((metrics) => ({ metrics }) as unknown as StoredBoot);
+  const spreads = spreadsOf(boots(list));
+  for (const id of ['ttft.p95', 'tpot.p95', 'goodput.share']) {
+    const expected = spreadOf(stored.map((boot) => bootValue(boot, id)!));
+    assert.deepEqual([spreads[id]![0]!.rounds, spreads[id]![0]!.df], [5, 5]);
+    assert.ok(Math.abs(spreads[id]![0]!.ss - expected.ss) <= 1e-6 * expected.ss + 1e-15, id);
+  }
+  assert.equal(spreads['gpu.utilization.mean'], undefined, 'what is never compared is not learnt');
+});
+
+test('a round that stands apart in all metrics is left out', () => {
+  const list = draw(6, 'tainted');
+  const spoilt = Object.fromEntries(
+    Object.entries(list[2]!).map(([id, one]) => [
+      id,
+      /^(ttft|tpot|icl|e2e)/.test(id) ? value(one.rounds.map((round, index) => round! * (index === 1 ? 3 : 1))) : one,
+    ]),
+  );
+  const without = spreadsOf(boots(list.with(2, spoilt)))['tpot.p95']![0]!;
+  const same = list.with(
+    2,
+    Object.fromEntries(Object.entries(list[2]!).map(([id, one]) => [id, value(one.rounds.toSpliced(1, 1, null))])),
+  );
+  assert.ok(Math.abs(without.ss / spreadsOf(boots(same))['tpot.p95']![0]!.ss - 1) < 1e-6);
+});
+
+test('censored boots give no square, and boots of other numbers of rounds an entry of their own', () => {
+  const at = (rounds: number[], bound: 'exact' | 'above' = 'exact'): Metrics => ({
+    'knee.rate': value(rounds, { bound }),
+  });
+  const spreads = spreadsOf(boots([at([40]), at([41]), at([50], 'above'), at([40, 42]), at([41, 43])]));
+  assert.deepEqual(
+    spreads['knee.rate']!.map(({ rounds, df }) => [rounds, df]),
+    [
+      [1, 1],
+      [2, 1],
+    ],
+  );
+  assert.deepEqual(spreadsOf(boots([at([50], 'above'), at([50], 'above')])), {});
+});
+
+test('a ledger without a recorded boot reads as no baseline, and the run is judged without it', () => {
+  const input = world({ seed: 'waiting', stages: ['benchmark'] });
+  const verdict = judge({ ...input, lookup: found({ benchmark: [onlyLedger(18)] }) });
+  assert.equal(verdict.outcome, 'warn');
+  assert.match(verdict.headline, /^No baseline for benchmark: its history has a ledger, but no recorded boot yet/);
+  assert.equal(verdict.baseline, null);
+  assert.deepEqual(verdict.comparisons, []);
+  assert.equal(verdict.stages[0]!.standing, 'unbaselined');
+});
+
+test('with a ledger alone the power table begins with the first boots to record, as if they were there', () => {
+  const file = fileOf({ benchmark: [onlyLedger(18)] });
+  const [gate] = powerOf(file, policy(), { boots: 3, more: [4, 10], all: false });
+  assert.equal(gate!.boots, 0);
+  assert.deepEqual(
+    gate!.rows.map(({ more }) => more),
+    [4, 10],
+  );
+  // Four boots that differ exactly as much as the ledger says.
+  const four = (sd: number) => [-1.5, -0.5, 0.5, 1.5].map((z) => Math.exp(sd * z * Math.sqrt(3 / 5)));
+  const { ss, df } = spreadOfEntries(file.stages.benchmark![0]!.ledger['ttft.p95'], 5);
+  const there = four(Math.sqrt(ss / df)).map((share): Metrics => ({ 'ttft.p95': value(Array(5).fill(240 * share)) }));
+  const withBoots = fileOf({ benchmark: [history('benchmark', there, { ledger: ledgerFor('benchmark', 18, noise) })] });
+  const [same] = powerOf(withBoots, policy(), { boots: 3, more: [], all: false });
+  for (const [index, detectable] of gate!.rows[0]!.detectable.entries())
+    assert.ok(Math.abs(detectable / same!.rows[0]!.detectable[index]! - 1) < 1e-9, `${index + 1} boots`);
+});
+
+test('sights are of the history that the run will look up, of gates first, of all that is compared without them', () => {
+  const file = fileOf({
+    benchmark: [history('benchmark', draw(4, 'a')), { ...history('benchmark', draw(9, 'b')), key: 'c' }],
+  });
+  const sights = sightsOf(file, KEYS, policy());
+  assert.deepEqual(
+    sights.map(({ metric, listed, boots: most }) => [metric, listed, most]),
+    [
+      ['ttft.p95', 4, 3],
+      ['tpot.p95', 4, 3],
+    ],
+  );
+  const none = policy({ comparison: { ...policy().comparison, gates: [] } });
+  assert.ok(sightsOf(file, KEYS, none).length > 5);
+  assert.deepEqual(sightsOf(file, { linear: 'l' }, policy()), []);
+});
+
+test('the least degrees of freedom leave out a gate that no boot can teach, unless none can', () => {
+  const ledger = { 'ttft.p95': ledgerFor('benchmark', 7, noise)['ttft.p95']! };
+  const some = fileOf({ benchmark: [history('benchmark', draw(2, 'c'), { ledger })] });
+  assert.equal(leastLedgerDf(sightsOf(some, KEYS, policy())), 7);
+  assert.equal(leastLedgerDf(sightsOf(fileOf({ benchmark: [history('benchmark', draw(2, 'd'))] }), KEYS, policy())), 0);
+  assert.equal(leastLedgerDf([]), 0);
+});
+
+test('what was bought is said against what was seen before, and what more would buy until nothing is left to buy', () => {
+  const listed = draw(4, 'e');
+  const withAa = (df: number): BaselineFile => {
+    const ledger = Object.fromEntries(
+      Object.entries(ledgerFor('benchmark', df, noise)).map(([id, entries]) => [
+        id,
+        entries.map((entry) => ({ ...entry, kind: 'aa', run: 'night' })),
+      ]),
+    );
+    return fileOf({ benchmark: [history('benchmark', listed, { ledger })] });
+  };
+  const before = sightsOf(fileOf({ benchmark: [history('benchmark', listed)] }), KEYS, policy());
+  const sentence = (df: number): string => {
+    const file = withAa(df);
+    const further = { boots: 10, sights: sightsOf(withFurtherAa(file, KEYS, 10), KEYS, policy()) };
+    return boughtSentence({ boots: df + 1, minutes: 42.4, before, after: sightsOf(file, KEYS, policy()), further });
+  };
+  assert.match(
+    sentence(3),
+    /^Bought 3 degrees of freedom with 4 boots in 42 minutes: TTFT p95 in benchmark is caught from \+\d+\.\d % on instead of \+\d+\.\d %, by 3 boots against the 4 recorded; 10 more boots would make that \+\d+\.\d %\.$/,
+  );
+  assert.match(
+    sentence(24),
+    /; more A\/A boots would buy next to nothing \(no more than 24 degrees of freedom count\), recorded boots/,
+  );
+  assert.match(
+    sightLine(sightsOf(withAa(3), KEYS, policy())[0]!),
+    /\(3 degrees of freedom in the ledger, the rest assumed\)/,
+  );
+  assert.doesNotMatch(sightLine(sightsOf(withAa(18), KEYS, policy())[0]!), /assumed/);
+  assert.match(
+    boughtSentence({ boots: 1, minutes: 0.2, before, after: before, further: { boots: 10, sights: before } }),
+    /^Bought nothing with 1 boot in less than a minute: it takes two/,
+  );
+});
