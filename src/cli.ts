@@ -8,6 +8,7 @@ import { baselineCommand } from './commands/baseline.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { judgeCommand, reportCommand } from './commands/judge.ts';
+import { ledgerCommand } from './commands/ledger.ts';
 import { powerCommand } from './commands/power.ts';
 import { runCommand } from './commands/run.ts';
 import { initCommand, validateCommand } from './commands/setup.ts';
@@ -44,6 +45,7 @@ for (const command of [
   reportCommand,
   baselineCommand,
   powerCommand,
+  ledgerCommand,
   validateCommand,
   initCommand,
   doctorCommand,

@@ -6,8 +6,6 @@ import type { BaselineLookup } from './baseline/schema.ts';
 import { type BaselineSource, findBaseline, formatBaseline } from './baseline/store.ts';
 import type { Config } from './config/schema.ts';
 import { runBuild } from './deployment/build.ts';
-import { acquireLocks, lockNames } from './deployment/lock.ts';
-import { type Swept, sweep } from './deployment/sweep.ts';
 import { EXIT } from './errors.ts';
 import { judge } from './judge/judge.ts';
 import type { Verdict } from './judge/verdict.ts';
@@ -16,7 +14,8 @@ import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance, ReportInput } from './report/input.ts';
 import { measureBoot, spoiltByClient } from './runner/boot.ts';
-import { checkRunFolder, folderLock, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
+import { checkRunFolder, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
+import { takeMachine } from './runner/machine.ts';
 import { planStages, refuseUnbearable } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
@@ -57,15 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   checkRunFolder(options.out);
   const label = `${config.deployment.name}${options.name === '' ? '' : ` (${options.name})`}`;
 
-  for (const swept of await sweep()) progress.warn(describeSwept(swept));
-  // The folder too: a second run must not clear the files of one that is still writing them.
-  const locks = [...(await lockNames(config.deployment)), folderLock(options.out)];
-  await using _locks = await acquireLocks(locks, {
-    label,
-    waitMs: config.lock.wait,
-    onWait: (message) => progress.note(message),
-    signal,
-  });
+  await using _machine = await takeMachine({ config, label, out: options.out, progress, signal });
   const folder = openRunFolder(options.out);
 
   const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
@@ -168,12 +159,4 @@ function writeContext(folder: RunFolder, options: RunOptions, lookup: BaselineLo
     overBudget,
   };
   folder.write('context', `${JSON.stringify(context, null, 2)}\n`);
-}
-
-function describeSwept({ label, ownerPid, commands, found, left }: Swept): string {
-  const whose = ownerPid === null ? 'a damaged state file' : `run "${label}" (process ${ownerPid})`;
-  const what = commands.length > 0 ? `: ${commands.join(', ')}` : '';
-  const stuck =
-    left.length > 0 ? `; still alive: ${left.map((process) => `${process.pid} ${process.command}`).join(', ')}` : '';
-  return `ended what an earlier run left behind: ${found} process${found === 1 ? '' : 'es'} of ${whose}${what}${stuck}`;
 }

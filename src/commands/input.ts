@@ -33,3 +33,19 @@ export function atLeastOne(text: string): number {
     throw new InvalidArgumentError(`"${text}" is not a whole number of at least 1`);
   return value;
 }
+
+/** As atLeastOne, of at least 2. */
+export function atLeastTwo(text: string): number {
+  const value = atLeastOne(text);
+  if (value < 2) throw new InvalidArgumentError('one boot alone has nothing to differ from: at least 2');
+  return value;
+}
+
+/** As atLeastOne, of at most `most`. */
+export const wholeUpTo =
+  (most: number) =>
+  (text: string): number => {
+    const value = atLeastOne(text);
+    if (value > most) throw new InvalidArgumentError(`more than ${most} are of no use`);
+    return value;
+  };

@@ -1,0 +1,230 @@
+// The story of `plimsoll ledger`: the same deployment booted and loaded again and again, and after each boot what the
+// boots so far say of their differences written to the ledger of the baseline. Nothing is judged.
+
+import type { AaResult } from '../baseline/aa.ts';
+import { otherWorkload } from '../baseline/aa.ts';
+import { listDifferences } from '../baseline/admission.ts';
+import { historyOf, pinnedUnits, storedFile } from '../baseline/lookup.ts';
+import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
+import { findBaseline, learnAaInStore } from '../baseline/store.ts';
+import type { Config, StageName } from '../config/schema.ts';
+import { runBuild } from '../deployment/build.ts';
+import { EXIT, PlimsollError } from '../errors.ts';
+import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf, withFurtherAa } from '../judge/aa.ts';
+import { readEnvironment } from '../monitor/environment.ts';
+import { encodeRecord } from '../record/codec.ts';
+import { METHOD_VERSION, type RunRecord } from '../record/schema.ts';
+import { sightLine } from '../report/ledger.ts';
+import { measureBoot } from './boot.ts';
+import { checkRunFolder, openRunFolder, type RunFolder } from './folder.ts';
+import { takeMachine } from './machine.ts';
+import { type Plans, plannedMs, planStages, refuseUnbearable } from './plans.ts';
+import type { Progress } from './progress.ts';
+import { beginRecord, withBoot } from './record.ts';
+
+/** When it is enough: so many boots that count, or so many degrees of freedom of each gate. */
+export type LedgerGoal =
+  | { readonly kind: 'boots'; readonly boots: number }
+  | { readonly kind: 'degrees of freedom'; readonly df: number };
+
+export interface LedgerOptions {
+  /** With only the stages that are to run. */
+  readonly config: Config;
+  readonly cwd: string;
+  readonly out: string;
+  /** The folder of the store. */
+  readonly baselines: string;
+  readonly goal: LedgerGoal;
+  readonly commit: string | null;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** What was bought. */
+export interface LedgerResult {
+  /** The baseline file that was written; null = nothing was learnt. */
+  readonly path: string | null;
+  /** Boots that count in at least one stage. */
+  readonly boots: number;
+  readonly minutes: number;
+  readonly before: readonly Sight[];
+  readonly after: readonly Sight[];
+  /** What so many more boots would make of it. */
+  readonly further: { readonly boots: number; readonly sights: readonly Sight[] };
+  /** Why it ended before its goal; null = it reached it. */
+  readonly stopped: string | null;
+  readonly exitCode: number;
+}
+
+/** Boots that taught nothing before it is given up: something is wrong that more boots do not cure. */
+const MOST_LOST = 3;
+/** Boots whose price is named at the end. */
+const FURTHER = 10;
+
+/**
+ * What was measured until a failed boot or an abort stays written.
+ * @throws PlimsollError BASELINE_REFUSED, before anything boots, where no gate would look up what the boots teach; else
+ *   where not even the first boot could be measured (configuration, lock, boot, out folder)
+ */
+export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> {
+  const { config, goal, progress, signal } = options;
+  checkRunFolder(options.out);
+  const label = `${config.deployment.name} (ledger)`;
+  await using _machine = await takeMachine({ config, label, out: options.out, progress, signal });
+  const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
+  const lookup = findBaseline({ kind: 'directory', path: options.baselines }, config.deployment.name, environment);
+  refuseOtherEnvironment(lookup);
+  const { plans, waiting } = planStages(config, lookup, options.cwd);
+  let record = beginRecord(
+    { config, cwd: options.cwd, mode: 'measure', name: '', provenance: { commit: options.commit } },
+    environment,
+    plans,
+  );
+  refuseOtherWorkloads(lookup, record);
+  await refuseUnbearable(plans, config.deployment.url);
+  for (const stage of waiting)
+    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
+
+  if (config.deployment.kind === 'external')
+    progress.warn(
+      'this deployment is not booted here: what differs between its boots stays unseen, and the ledger learns only how much loads differ',
+    );
+
+  const folder = openRunFolder(options.out);
+  const save = (next: RunRecord): RunRecord => {
+    folder.write('record', encodeRecord(next));
+    return next;
+  };
+  save(record);
+  await runBuild(config.deployment, {
+    cwd: options.cwd,
+    logPath: folder.logOf('build'),
+    label,
+    secrets: config.secrets,
+    signal,
+    onProgress: (message) => progress.note(message),
+  });
+
+  const keys = keysOf(record);
+  const stored = storedFile(lookup);
+  const before = stored === null ? [] : sightsOf(stored, keys, config);
+  const planned = plannedBoots(goal, before);
+  progress.note(`${planned} boots of about ${minutesOf(plans)} min of load each, beside booting and warm-up`);
+  const startedMs = performance.now();
+  let file: BaselineFile | null = stored;
+  let path: string | null = null;
+  let counted: readonly number[] = [];
+  let after = before;
+  let stopped: string | null = null;
+  for (let index = 1; ; index++) {
+    progress.section(`Boot ${index}: ${counted.length} of ${planned} counted so far`);
+    const { boot, error } = await measureBoot({
+      config,
+      plans,
+      folder,
+      progress,
+      signal,
+      label,
+      boot: index,
+      workloadDir: options.cwd,
+      historyOf: (stage) => historyOf(lookup, stage, keys[stage]),
+      unitsOf: (stage) => record.workloads[stage]?.unitsPerToken ?? pinnedUnits(historyOf(lookup, stage, keys[stage])),
+      onCalibrated(stage, unitsPerToken) {
+        const workload = record.workloads[stage];
+        if (workload)
+          record = { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
+      },
+      onStage: (partial) => save({ ...record, boots: [...record.boots, partial] }),
+    });
+    // The first boot that is not ready is the user's error; what later ones do must not cost what is measured.
+    if (error !== null && record.boots.length === 0) throw error;
+    record = save(withBoot(record, boot, signal.aborted));
+    const learnt = learnAaInStore(options.baselines, record, spreadsOf);
+    counted = learnt.boots;
+    path = learnt.path ?? path;
+    if (learnt.path !== null) file = learnt.file;
+    after = file === null ? [] : sightsOf(file, keys, config);
+    tell(progress, learnt, index, after);
+    stopped = signal.aborted ? 'it was ended' : lostTooMany(index - counted.length);
+    if (stopped !== null || reached(goal, counted.length, after)) break;
+    if (index >= planned + MOST_LOST) {
+      stopped = 'some of what was asked for is not measured by every boot';
+      break;
+    }
+  }
+  await closeFolder(folder, progress);
+  progress.end();
+  return {
+    path,
+    boots: counted.length,
+    minutes: (performance.now() - startedMs) / 60_000,
+    before,
+    after,
+    further: {
+      boots: FURTHER,
+      sights: file === null ? [] : sightsOf(withFurtherAa(file, keys, FURTHER), keys, config),
+    },
+    stopped,
+    exitCode: stopped === null ? EXIT.ok : record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : EXIT.invalid,
+  };
+}
+
+// ---- parts ----------------------------------------------------------------------------------------------
+
+function refuseOtherEnvironment(lookup: BaselineLookup): void {
+  if (lookup.kind !== 'incomparable') return;
+  throw new PlimsollError(
+    'BASELINE_REFUSED',
+    `No baseline of this deployment was recorded in this environment; of the nearest, ${lookup.path}, ${listDifferences(lookup.differences)}. How much boots differ here says nothing about there.`,
+    {
+      hint: 'Run it on the machine of that baseline, or record a baseline of this one first: plimsoll run --mode baseline.',
+    },
+  );
+}
+
+function refuseOtherWorkloads(lookup: BaselineLookup, { workloads }: RunRecord): void {
+  const others = (Object.keys(workloads) as StageName[]).flatMap((stage) => {
+    const reason = otherWorkload(storedFile(lookup), stage, workloads[stage]!);
+    return reason === null ? [] : [`${stage}: ${reason}`];
+  });
+  if (lookup.kind !== 'found' || others.length === 0) return;
+  throw new PlimsollError(
+    'BASELINE_REFUSED',
+    `The baseline ${lookup.path} was recorded with another configuration; ${others.join('. ')}.`,
+    {
+      hint: 'Take the configuration of the baseline, leave the stage out (--stage names those to run), or record a baseline with this one first: plimsoll run --mode baseline.',
+    },
+  );
+}
+
+const keysOf = ({ workloads }: RunRecord): KeysOf =>
+  Object.fromEntries(Object.entries(workloads).map(([stage, { key }]) => [stage, key]));
+
+/** The first boot of a run has nothing to differ from. */
+const plannedBoots = (goal: LedgerGoal, before: readonly Sight[]): number =>
+  goal.kind === 'boots' ? goal.boots : Math.max(2, goal.df - leastLedgerDf(before) + 1);
+
+const reached = (goal: LedgerGoal, boots: number, sights: readonly Sight[]): boolean =>
+  goal.kind === 'boots' ? boots >= goal.boots : boots >= 2 && leastLedgerDf(sights) >= goal.df;
+
+const lostTooMany = (lost: number): string | null => (lost >= MOST_LOST ? `${lost} boots did not count` : null);
+
+const minutesOf = (plans: Plans): number =>
+  Math.ceil([...plans.values()].reduce((sum, plan) => sum + plannedMs(plan), 0) / 60_000);
+
+/** What this boot added, and what the gates see now. */
+function tell(
+  progress: Progress,
+  { refused, learnt }: Pick<AaResult, 'refused' | 'learnt'>,
+  boot: number,
+  sights: readonly Sight[],
+): void {
+  for (const { boot: of, reason } of refused)
+    if (of === boot || of === null) progress.warn(`boot ${boot} does not count: ${reason}`);
+  if (learnt.length === 0) progress.note('nothing to learn yet: it takes two boots to differ');
+  else for (const sight of sights) progress.note(sightLine(sight));
+}
+
+async function closeFolder(folder: RunFolder, progress: Progress): Promise<void> {
+  await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
+}
