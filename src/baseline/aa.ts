@@ -15,6 +15,7 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
+import { withoutRun } from './ledger.ts';
 import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 import { DEFAULT_KEEP, emptyFile } from './update.ts';
 
@@ -150,10 +151,3 @@ function newHistory(draft: BaselineFile, stage: StageName, { key, facts }: Workl
   draft.stages[stage] = [...(draft.stages[stage] ?? []), history];
   return history;
 }
-
-const withoutRun = (ledger: History['ledger'], run: string): History['ledger'] =>
-  Object.fromEntries(
-    Object.entries(ledger)
-      .map(([id, entries]) => [id, entries.filter((entry) => entry.run !== run)] as const)
-      .filter(([, entries]) => entries.length > 0),
-  );

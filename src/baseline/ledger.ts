@@ -32,6 +32,14 @@ export function foldBoot(
   return folded;
 }
 
+/** What the ledger knows beside what boots of this run taught: they are replaced as it grows, and never judged by themselves. */
+export const withoutRun = (ledger: History['ledger'], run: string): History['ledger'] =>
+  Object.fromEntries(
+    Object.entries(ledger)
+      .map(([id, entries]) => [id, entries.filter((entry) => entry.run !== run)] as const)
+      .filter(([, entries]) => entries.length > 0),
+  );
+
 /** Kinds of entries that say how much single boots differ. */
 const OF_BOOTS: ReadonlySet<string> = new Set(['boots', 'aa']);
 

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { configFolder, loadConfig } from '../config/load.ts';
 import { type Config, STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
-import { MOST_USEFUL_DF } from '../judge/aa.ts';
+import { MOST_USEFUL_DF, WANTED_DF } from '../judge/aa.ts';
 import { boughtSentence, sightLine } from '../report/ledger.ts';
 import { fillLedger, type LedgerResult } from '../runner/ledger.ts';
 import { atLeastTwo, wholeUpTo } from './input.ts';
@@ -20,9 +20,6 @@ interface LedgerFlags {
   readonly json: boolean;
 }
 
-/** As many as the table of docs/judging.md reckons with. */
-const ENOUGH_DF = 18;
-
 export const ledgerCommand = (signal: AbortSignal): Command =>
   new Command('ledger')
     .description('boot the same deployment again and again, to learn how much boots differ')
@@ -37,7 +34,7 @@ export const ledgerCommand = (signal: AbortSignal): Command =>
       '--until-degrees-of-freedom <n>',
       'as many boots as it takes until the ledger of each gate has so many',
       wholeUpTo(MOST_USEFUL_DF),
-      ENOUGH_DF,
+      WANTED_DF,
     )
     .option('--json', 'print one JSON object', false)
     .action(async (flags: LedgerFlags) => {

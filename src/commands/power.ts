@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { parseBaseline } from '../baseline/store.ts';
 import { loadConfig } from '../config/load.ts';
+import { WANTED_DF } from '../judge/aa.ts';
 import { where } from '../judge/headline.ts';
 import { type GatePower, powerOf } from '../judge/power.ts';
 import { resolveMetric } from '../metrics.ts';
@@ -22,11 +23,21 @@ export const powerCommand = (): Command =>
     .action((path: string, flags: { config: string; boots: number; all: boolean; json: boolean }) => {
       const file = parseBaseline(readInput(path), path);
       const config = loadConfig(flags.config, { allowMissingEnv: true });
-      const gates = powerOf(file, config, { boots: flags.boots, more: MORE, all: flags.all });
+      const { boots, all } = flags;
+      const learnt = powerOf(file, config, { boots, more: [], all, learnt: WANTED_DF });
+      const gates = powerOf(file, config, { boots, more: MORE, all }).map((gate, index) => ({
+        ...gate,
+        withLedger: learnt[index]!.rows[0]?.detectable ?? null,
+      }));
       process.stdout.write(`${flags.json ? JSON.stringify({ path, gates }) : describe(path, gates)}\n`);
     });
 
-function describe(path: string, gates: readonly GatePower[]): string {
+interface Gate extends GatePower {
+  /** With WANTED_DF more degrees of freedom in the ledger, and no more boots recorded; null while none is. */
+  readonly withLedger: readonly number[] | null;
+}
+
+function describe(path: string, gates: readonly Gate[]): string {
   if (gates.length === 0) return `${path} has no history of what the configuration gates.`;
   return [
     `${path}: the smallest change for the worse that is caught with 95 % power, by boots of a pull request`,
@@ -34,7 +45,7 @@ function describe(path: string, gates: readonly GatePower[]): string {
   ].join('\n');
 }
 
-function describeGate(gate: GatePower): string[] {
+function describeGate(gate: Gate): string[] {
   const { unit } = resolveMetric(gate.metric)!;
   const amount = (change: number): string => formatChange(change, gate.changeIs, unit);
   const { df } = gate;
@@ -44,13 +55,16 @@ function describeGate(gate: GatePower): string[] {
     ...(df.prior > 0 ? [`${df.prior} assumed`] : []),
   ];
   const width = 12;
+  const line = (name: string, detectable: readonly number[]): string =>
+    `  ${name.padEnd(20)}${detectable.map((change) => amount(change).padStart(width)).join('')}`;
   const heads = gate.rows[0]!.detectable.map((_, index) => (index === 0 ? 'one boot' : `${index + 1} boots`));
   return [
     `${where(gate)}${gate.gate ? '' : ' (no gate)'}: boots differ by ${amount(gate.sd).replace('+', '')} (degrees of freedom: ${sources.join(', ')}); changes below ${amount(gate.minimumEffect).replace('+', '')} are not called`,
     `  ${''.padEnd(20)}${heads.map((head) => head.padStart(width)).join('')}`,
-    ...gate.rows.map(({ more, detectable }) => {
-      const name = more === 0 ? `now, ${gate.boots} recorded` : `${more} more`;
-      return `  ${name.padEnd(20)}${detectable.map((change) => amount(change).padStart(width)).join('')}`;
-    }),
+    ...gate.rows.map(({ more, detectable }) =>
+      line(more === 0 ? `now, ${gate.boots} recorded` : `${more} more`, detectable),
+    ),
+    // Where the ledger is full, more of it changes nothing.
+    ...(gate.withLedger === null || df.ledger >= WANTED_DF ? [] : [line(`ledger + ${WANTED_DF}`, gate.withLedger)]),
   ];
 }

@@ -59,11 +59,17 @@ export type KeysOf = Readonly<Partial<Record<StageName, string>>>;
 /**
  * Of the gates of these stages; of whatever is compared where they have none. Only what the history of the given key can
  * say: a gate that nothing is known of has no sight.
+ * @param learnt degrees of freedom that further A/A boots would have added
  */
-export function sightsOf(file: BaselineFile, keys: KeysOf, policy: Pick<Policy, 'comparison'>): readonly Sight[] {
+export function sightsOf(
+  file: BaselineFile,
+  keys: KeysOf,
+  policy: Pick<Policy, 'comparison'>,
+  learnt = 0,
+): readonly Sight[] {
   const boots = policy.comparison.maxBoots;
   const all = !policy.comparison.gates.some(({ stage }) => keys[stage] !== undefined);
-  const gates = powerOf(withHistories(file, keys), policy, { boots, more: [FIRST_BOOTS], all });
+  const gates = powerOf(withHistories(file, keys), policy, { boots, more: [FIRST_BOOTS], all, learnt });
   return gates.map(({ metric, stage, gate, boots: listed, sd, df, changeIs, rows }) => ({
     metric,
     stage,
@@ -78,24 +84,29 @@ export function sightsOf(file: BaselineFile, keys: KeysOf, policy: Pick<Policy, 
   }));
 }
 
-/** The least that is known of any of them; what is not known at all counts only where nothing is. */
-export const leastLedgerDf = (sights: readonly Sight[]): number => {
-  const known = sights.map(({ df }) => df.ledger).filter((df) => df > 0);
-  return known.length === 0 ? 0 : Math.min(...known);
-};
-
-/** The file as it would be if so many more A/A boots differed as much as those that taught it. */
-export function withFurtherAa(file: BaselineFile, keys: KeysOf, boots: number): BaselineFile {
-  const further = structuredClone(withHistories(file, keys));
-  for (const history of Object.values(further.stages).flat()) {
-    for (const entries of Object.values(history.ledger)) {
-      const last = entries.findLast(({ kind, df }) => kind === 'aa' && df > 0);
-      if (last !== undefined) entries.push({ ...last, ss: (last.ss / last.df) * boots, df: boots });
-    }
-  }
-  return further;
+/**
+ * The least that the ledger knows of any gate of these stages, in degrees of freedom. After `boots` of them a gate of which
+ * they taught nothing (censored, or not measured here) does not count, unless none did.
+ */
+export function leastLedgerDf(
+  sights: readonly Sight[],
+  keys: KeysOf,
+  { comparison }: Pick<Policy, 'comparison'>,
+  boots: number,
+): number {
+  const gates = comparison.gates.filter(({ stage }) => keys[stage] !== undefined);
+  const dfOf = (gate: Pick<Sight, 'metric' | 'stage'>): number =>
+    sights.find(({ metric, stage }) => metric === gate.metric && stage === gate.stage)?.df.ledger ?? 0;
+  const all = (gates.length > 0 ? gates : sights).map(dfOf);
+  const counted = boots < ENOUGH_TO_TEACH ? all : all.filter((df) => df > 0);
+  return counted.length === 0 ? 0 : Math.min(...counted);
 }
 
+/** Boots that taught nothing of a gate show that boots do not teach it. */
+const ENOUGH_TO_TEACH = 4;
+
+/** What a ledger is filled to unless it is said otherwise: the table of docs/judging.md reckons with it. */
+export const WANTED_DF = 18;
 /** More boots than this of one deployment no comparison can use. */
 export const MOST_USEFUL_DF = Math.min(LEDGER_MOST_DF, MOST_DF);
 

@@ -5,7 +5,7 @@
 import type { BaselineFile, History } from '../baseline/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
 import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
-import { type Spread, spreadOf } from '../stats/summary.ts';
+import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 import { smallestDetectable, smallestThatMatters } from './compare.ts';
 import { asChange, GATE_SHARE, lookOf } from './decide.ts';
 import type { Policy } from './judge.ts';
@@ -40,12 +40,14 @@ export interface PowerOptions {
   readonly more: readonly number[];
   /** Every compared metric instead of the gates. */
   readonly all: boolean;
+  /** Degrees of freedom that A/A boots would add to the ledger first. */
+  readonly learnt?: number;
 }
 
 export function powerOf(
   file: BaselineFile,
   policy: Pick<Policy, 'comparison'>,
-  { boots, more, all }: PowerOptions,
+  { boots, more, all, learnt = 0 }: PowerOptions,
 ): readonly GatePower[] {
   const { gates, minimumEffects } = policy.comparison;
   return STAGES.flatMap((stage) => {
@@ -59,15 +61,14 @@ export function powerOf(
       const gate = ofStage.includes(id);
       const share = gate ? GATE_SHARE / gates.length : (1 - GATE_SHARE) / Math.max(1, others.length);
       const minimum = minimumEffects[`${id}@${stage}`] ?? minimumEffects[id];
-      const found = gatePower(metric, history, file.keep, { boots, more, share, minimum });
+      const found = gatePower(metric, history, file.keep, { boots, more, learnt, share, minimum });
       return found === null ? [] : [{ metric: id, stage, gate, ...found }];
     });
   });
 }
 
-interface Wanted {
-  readonly boots: number;
-  readonly more: readonly number[];
+interface Wanted extends Pick<PowerOptions, 'boots' | 'more'> {
+  readonly learnt: number;
   /** Share of the report's error rate. */
   readonly share: number;
   readonly minimum: number | undefined;
@@ -77,7 +78,7 @@ function gatePower(
   metric: ResolvedMetric,
   history: History,
   keep: number,
-  { boots, more, share, minimum }: Wanted,
+  { boots, more, learnt, share, minimum }: Wanted,
 ): Omit<GatePower, 'metric' | 'stage' | 'gate'> | null {
   const listed = (history.segments.at(-1)?.boots ?? []).map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
   const tainted = worstRounds(
@@ -97,7 +98,17 @@ function gatePower(
     Array.from({ length: boots }, (_, index) => {
       const candidates = index + 1;
       const count = Math.min(Math.max(keep, values.length), values.length + further);
-      const pooled = poolSpreads(metric, withMore(metric, known, values.length, count, further, candidates), least);
+      const pooled = poolSpreads(
+        metric,
+        withMore(metric, known, {
+          // The first of a list has nothing to differ from.
+          baseline: count - Math.max(1, values.length),
+          // A full list passes its oldest boots on to the ledger.
+          ledger: values.length + further - count + learnt,
+          candidate: candidates - 1,
+        }),
+        least,
+      );
       const standardError = pooled.sd * Math.sqrt(1 / candidates + 1 / count);
       const level = lookOf(candidates, candidates).alpha * share;
       return change(smallestDetectable(effect, standardError, pooled.df.total, level));
@@ -113,22 +124,20 @@ function gatePower(
   };
 }
 
+interface Sides<T> {
+  readonly baseline: T;
+  readonly candidate: T;
+  readonly ledger: T;
+}
+
 /** Further boots are taken to differ as much as those that are known; where none are, as much as is assumed. */
-function withMore(
-  metric: ResolvedMetric,
-  known: { readonly baseline: Spread; readonly ledger: Spread },
-  listed: number,
-  count: number,
-  further: number,
-  candidates: number,
-): { readonly baseline: Spread; readonly candidate: Spread; readonly ledger: Spread } {
-  const df = known.baseline.df + known.ledger.df;
-  const variance = df > 0 ? (known.baseline.ss + known.ledger.ss) / df : metric.priorSd ** 2;
-  const plus = (spread: Spread, more: number): Spread => ({ ss: spread.ss + more * variance, df: spread.df + more });
+function withMore(metric: ResolvedMetric, known: Omit<Sides<Spread>, 'candidate'>, df: Sides<number>): Sides<Spread> {
+  const { ss: knownSs, df: knownDf } = addSpread(known.baseline, known.ledger);
+  const variance = knownDf > 0 ? knownSs / knownDf : metric.priorSd ** 2;
+  const more = (count: number): Spread => ({ ss: count * variance, df: count });
   return {
-    baseline: plus(known.baseline, count - Math.max(1, listed)),
-    // A full list passes its oldest boots on to the ledger.
-    ledger: plus(known.ledger, listed + further - count),
-    candidate: plus({ ss: 0, df: 0 }, candidates - 1),
+    baseline: addSpread(known.baseline, more(df.baseline)),
+    ledger: addSpread(known.ledger, more(df.ledger)),
+    candidate: more(df.candidate),
   };
 }

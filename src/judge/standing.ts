@@ -1,6 +1,7 @@
 // How far each stage got: measured at all, valid, comparable with a stored history. In: record and lookup. Out: one
 // StageEvidence per expected stage, with the boots on both sides that may be used. What is not usable never looks compared.
 
+import { withoutRun } from '../baseline/ledger.ts';
 import { pinnedUnits } from '../baseline/lookup.ts';
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
@@ -169,7 +170,7 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
   const units = pinnedUnits(history);
   const otherText = units === null ? [] : compareFacts(units, workload?.unitsPerToken ?? {});
   if (otherText.length > 0) return no('incomparable', 'its prompts were calibrated to another tokenizer', otherText);
-  // Boots of the newest segment, without those of this very run.
+  // Boots of the newest segment, without those of this very run; so the ledger, below.
   const stored = (history.segments.at(-1)?.boots ?? []).filter((boot) => !boot.id.startsWith(`${record.id}#`));
   if (stored.length === 0) {
     const onlyLedger = history.segments.length === 0;
@@ -190,7 +191,8 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
       { field: 'tokenSource', baseline, candidate },
     ]);
   }
-  return { kind: 'yes', history, baseline: alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics })) };
+  const others = { ...history, ledger: withoutRun(history.ledger, record.id) };
+  return { kind: 'yes', history: others, baseline: alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics })) };
 }
 
 export function fields(differences: readonly FactDifference[]): string {

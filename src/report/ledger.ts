@@ -21,6 +21,8 @@ export interface Bought {
 /** One sentence, about the first gate that learnt something. */
 export function boughtSentence({ boots, minutes, before, after, further }: Bought): string {
   const [now] = after.filter(({ df }) => df.ledger > 0);
+  if (boots === 0 && now !== undefined)
+    return `Nothing was booted: the ledger has ${count(now.df.ledger, 'degree')} of freedom already; ${where(now)} is caught from ${detectableOf(now)} on, ${against(now)}.`;
   const spent = `${count(boots, 'boot')} in ${minutes < 1 ? 'less than a minute' : count(Math.round(minutes), 'minute')}`;
   if (now === undefined) return `Bought nothing with ${spent}: it takes two boots that count to differ.`;
   const same = (sight: Sight): boolean => sight.metric === now.metric && sight.stage === now.stage;

@@ -1,8 +1,7 @@
 // The story of `plimsoll ledger`: the same deployment booted and loaded again and again, and after each boot what the
 // boots so far say of their differences written to the ledger of the baseline. Nothing is judged.
 
-import type { AaResult } from '../baseline/aa.ts';
-import { otherWorkload } from '../baseline/aa.ts';
+import { type AaResult, otherWorkload } from '../baseline/aa.ts';
 import { listDifferences } from '../baseline/admission.ts';
 import { historyOf, pinnedUnits, storedFile } from '../baseline/lookup.ts';
 import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
@@ -10,7 +9,7 @@ import { findBaseline, learnAaInStore } from '../baseline/store.ts';
 import type { Config, StageName } from '../config/schema.ts';
 import { runBuild } from '../deployment/build.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
-import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf, withFurtherAa } from '../judge/aa.ts';
+import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf } from '../judge/aa.ts';
 import { readEnvironment } from '../monitor/environment.ts';
 import { encodeRecord } from '../record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from '../record/schema.ts';
@@ -71,31 +70,31 @@ export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> 
   checkRunFolder(options.out);
   const label = `${config.deployment.name} (ledger)`;
   await using _machine = await takeMachine({ config, label, out: options.out, progress, signal });
-  const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
-  const lookup = findBaseline({ kind: 'directory', path: options.baselines }, config.deployment.name, environment);
-  refuseOtherEnvironment(lookup);
-  const { plans, waiting } = planStages(config, lookup, options.cwd);
-  let record = beginRecord(
-    { config, cwd: options.cwd, mode: 'measure', name: '', provenance: { commit: options.commit } },
-    environment,
-    plans,
-  );
-  refuseOtherWorkloads(lookup, record);
-  await refuseUnbearable(plans, config.deployment.url);
-  for (const stage of waiting)
-    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
+  const { lookup, plans, record } = await begin(options);
+  const keys = keysOf(record);
+  const sights = (file: BaselineFile | null, learnt = 0): readonly Sight[] =>
+    file === null ? [] : sightsOf(file, keys, config, learnt);
+  const missing = (of: readonly Sight[], boots: number): number =>
+    goal.kind === 'boots' ? goal.boots - boots : goal.df - leastLedgerDf(of, keys, config, boots);
 
-  if (config.deployment.kind === 'external')
-    progress.warn(
-      'this deployment is not booted here: what differs between its boots stays unseen, and the ledger learns only how much loads differ',
-    );
+  let file = storedFile(lookup);
+  const before = sights(file);
+  const startedMs = performance.now();
+  const result = (boots: number, path: string | null, stopped: string | null, exitCode: number): LedgerResult => ({
+    path,
+    boots,
+    minutes: (performance.now() - startedMs) / 60_000,
+    before,
+    after: sights(file),
+    further: { boots: FURTHER, sights: sights(file, FURTHER) },
+    stopped,
+    exitCode,
+  });
+  if (missing(before, 0) <= 0) return result(0, null, null, EXIT.ok);
 
   const folder = openRunFolder(options.out);
-  const save = (next: RunRecord): RunRecord => {
-    folder.write('record', encodeRecord(next));
-    return next;
-  };
-  save(record);
+  const session: Session = { options, label, lookup, plans, folder, record };
+  save(session, record);
   await runBuild(config.deployment, {
     cwd: options.cwd,
     logPath: folder.logOf('build'),
@@ -104,72 +103,98 @@ export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> 
     signal,
     onProgress: (message) => progress.note(message),
   });
-
-  const keys = keysOf(record);
-  const stored = storedFile(lookup);
-  const before = stored === null ? [] : sightsOf(stored, keys, config);
-  const planned = plannedBoots(goal, before);
+  // The first boot of a run has nothing to differ from.
+  const planned = missing(before, 0) + (goal.kind === 'boots' ? 0 : 1);
   progress.note(`${planned} boots of about ${minutesOf(plans)} min of load each, beside booting and warm-up`);
-  const startedMs = performance.now();
-  let file: BaselineFile | null = stored;
+  let counted = 0;
   let path: string | null = null;
-  let counted: readonly number[] = [];
-  let after = before;
   let stopped: string | null = null;
-  for (let index = 1; ; index++) {
-    progress.section(`Boot ${index}: ${counted.length} of ${planned} counted so far`);
-    const { boot, error } = await measureBoot({
-      config,
-      plans,
-      folder,
-      progress,
-      signal,
-      label,
-      boot: index,
-      workloadDir: options.cwd,
-      historyOf: (stage) => historyOf(lookup, stage, keys[stage]),
-      unitsOf: (stage) => record.workloads[stage]?.unitsPerToken ?? pinnedUnits(historyOf(lookup, stage, keys[stage])),
-      onCalibrated(stage, unitsPerToken) {
-        const workload = record.workloads[stage];
-        if (workload)
-          record = { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
-      },
-      onStage: (partial) => save({ ...record, boots: [...record.boots, partial] }),
-    });
-    // The first boot that is not ready is the user's error; what later ones do must not cost what is measured.
-    if (error !== null && record.boots.length === 0) throw error;
-    record = save(withBoot(record, boot, signal.aborted));
-    const learnt = learnAaInStore(options.baselines, record, spreadsOf);
-    counted = learnt.boots;
-    path = learnt.path ?? path;
-    if (learnt.path !== null) file = learnt.file;
-    after = file === null ? [] : sightsOf(file, keys, config);
-    tell(progress, learnt, index, after);
-    stopped = signal.aborted ? 'it was ended' : lostTooMany(index - counted.length);
-    if (stopped !== null || reached(goal, counted.length, after)) break;
-    if (index >= planned + MOST_LOST) {
-      stopped = 'some of what was asked for is not measured by every boot';
-      break;
-    }
+  for (let index = 1; stopped === null; index++) {
+    progress.section(`Boot ${index}: ${counted} of ${planned} counted so far`);
+    await bootOnce(session, index);
+    const learnt = learnAaInStore(options.baselines, session.record, spreadsOf);
+    if (learnt.path !== null) ({ path, file } = { path: learnt.path, file: learnt.file });
+    counted = learnt.boots.length;
+    const now = sights(file);
+    tell(progress, learnt, index, now);
+    if (missing(now, counted) <= 0 && !signal.aborted) break;
+    stopped = whyStop(signal, index - counted, index - planned);
   }
   await closeFolder(folder, progress);
   progress.end();
-  return {
-    path,
-    boots: counted.length,
-    minutes: (performance.now() - startedMs) / 60_000,
-    before,
-    after,
-    further: {
-      boots: FURTHER,
-      sights: file === null ? [] : sightsOf(withFurtherAa(file, keys, FURTHER), keys, config),
-    },
-    stopped,
-    exitCode: stopped === null ? EXIT.ok : record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : EXIT.invalid,
-  };
+  const notReady = session.record.boots.at(-1)?.end === 'not_ready';
+  return result(counted, path, stopped, stopped === null ? EXIT.ok : notReady ? EXIT.notReady : EXIT.invalid);
 }
 
 // ---- parts ----------------------------------------------------------------------------------------------
+
+/** What is to be run and where it will be looked up, before anything is. */
+async function begin(options: LedgerOptions): Promise<Pick<Session, 'lookup' | 'plans' | 'record'>> {
+  const { config, cwd, progress } = options;
+  const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
+  const lookup = findBaseline({ kind: 'directory', path: options.baselines }, config.deployment.name, environment);
+  refuseOtherEnvironment(lookup);
+  const { plans, waiting } = planStages(config, lookup, cwd);
+  const provenance = { commit: options.commit };
+  const record = beginRecord({ config, cwd, mode: 'measure', name: '', provenance }, environment, plans);
+  refuseOtherWorkloads(lookup, record);
+  await refuseUnbearable(plans, config.deployment.url);
+  for (const stage of waiting)
+    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
+  if (config.deployment.kind === 'external')
+    progress.warn('this deployment is not booted here: the ledger learns how much loads of it differ, not boots');
+  return { lookup, plans, record };
+}
+
+interface Session {
+  readonly options: LedgerOptions;
+  readonly label: string;
+  readonly lookup: BaselineLookup;
+  readonly plans: Plans;
+  readonly folder: RunFolder;
+  /** Grows by a boot at a time. */
+  record: RunRecord;
+}
+
+function save(session: Session, record: RunRecord): void {
+  session.folder.write('record', encodeRecord(record));
+}
+
+async function bootOnce(session: Session, index: number): Promise<void> {
+  const { options, lookup, plans, folder, label } = session;
+  const { config, progress, signal } = options;
+  const workloadOf = (stage: StageName) => session.record.workloads[stage];
+  const stored = (stage: StageName) => historyOf(lookup, stage, workloadOf(stage)?.key);
+  const { boot, error } = await measureBoot({
+    config,
+    plans,
+    folder,
+    progress,
+    signal,
+    label,
+    boot: index,
+    workloadDir: options.cwd,
+    historyOf: stored,
+    unitsOf: (stage) => workloadOf(stage)?.unitsPerToken ?? pinnedUnits(stored(stage)),
+    onCalibrated(stage, unitsPerToken) {
+      const workload = workloadOf(stage);
+      if (workload === undefined) return;
+      const workloads = { ...session.record.workloads, [stage]: { ...workload, unitsPerToken } };
+      session.record = { ...session.record, workloads };
+    },
+    onStage: (partial) => save(session, { ...session.record, boots: [...session.record.boots, partial] }),
+  });
+  // The first boot that is not ready is the user's error; what later ones do must not cost what is measured.
+  if (error !== null && session.record.boots.length === 0) throw error;
+  session.record = withBoot(session.record, boot, signal.aborted);
+  save(session, session.record);
+}
+
+function whyStop(signal: AbortSignal, lost: number, beyondPlan: number): string | null {
+  if (signal.aborted) return 'it was ended';
+  if (lost >= MOST_LOST) return `${lost} boots did not count`;
+  return beyondPlan >= MOST_LOST ? 'some boots did not measure all that was asked for' : null;
+}
 
 function refuseOtherEnvironment(lookup: BaselineLookup): void {
   if (lookup.kind !== 'incomparable') return;
@@ -199,15 +224,6 @@ function refuseOtherWorkloads(lookup: BaselineLookup, { workloads }: RunRecord):
 
 const keysOf = ({ workloads }: RunRecord): KeysOf =>
   Object.fromEntries(Object.entries(workloads).map(([stage, { key }]) => [stage, key]));
-
-/** The first boot of a run has nothing to differ from. */
-const plannedBoots = (goal: LedgerGoal, before: readonly Sight[]): number =>
-  goal.kind === 'boots' ? goal.boots : Math.max(2, goal.df - leastLedgerDf(before) + 1);
-
-const reached = (goal: LedgerGoal, boots: number, sights: readonly Sight[]): boolean =>
-  goal.kind === 'boots' ? boots >= goal.boots : boots >= 2 && leastLedgerDf(sights) >= goal.df;
-
-const lostTooMany = (lost: number): string | null => (lost >= MOST_LOST ? `${lost} boots did not count` : null);
 
 const minutesOf = (plans: Plans): number =>
   Math.ceil([...plans.values()].reduce((sum, plan) => sum + plannedMs(plan), 0) / 60_000);

@@ -91,7 +91,7 @@ const JUDGING: typeof MEASURING = [
     (value) => (value === 0.5 ? 'by at least half of its minimum effect' : String(value)),
   ],
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${WORDS[value]} by default)`],
-  ['commands/ledger.ts', 'ENOUGH_DF', (value) => `until each gate has ${value} degrees of freedom: ${value + 1} boots`],
+  ['judge/aa.ts', 'WANTED_DF', (value) => `until each gate has ${value} degrees of freedom: ${value + 1} boots`],
   ['runner/ledger.ts', 'MOST_LOST', (value) => `gives up after ${WORDS[value]} boots that did not count`],
   ['runner/ledger.ts', 'FURTHER', (value) => `what ${WORDS[value]} more boots would make of it`],
 ];

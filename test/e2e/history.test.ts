@@ -24,6 +24,7 @@ test('power says what each gate sees, and the same as JSON', async () => {
     /TPOT p95 in benchmark: boots differ by \d\.\d % \(degrees of freedom: 3 from its boots, 2 from the ledger, 4 assumed\)/,
   );
   assert.match(text, /now, 4 recorded +\+\d+\.\d % +\+\d+\.\d %\n {2}5 more/);
+  assert.match(text, /20 more .*\n {2}ledger \+ 18 +\+\d+\.\d % +\+\d+\.\d %\n/);
   const { gates } = JSON.parse(await plimsoll('power', example, '-c', config, '--json'));
   assert.deepEqual(
     gates.map((gate: { metric: string; rows: { detectable: number[] }[] }) => gate.rows[0]!.detectable.length),

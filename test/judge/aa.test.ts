@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootValue, spreadOfEntries } from '../../src/baseline/ledger.ts';
 import type { BaselineFile, History, StoredBoot } from '../../src/baseline/schema.ts';
-import { leastLedgerDf, sightsOf, spreadsOf, withFurtherAa } from '../../src/judge/aa.ts';
+import { leastLedgerDf, sightsOf, spreadsOf } from '../../src/judge/aa.ts';
 import { judge } from '../../src/judge/judge.ts';
 import { powerOf } from '../../src/judge/power.ts';
 import { boughtSentence, sightLine } from '../../src/report/ledger.ts';
@@ -117,12 +117,85 @@ test('sights are of the history that the run will look up, of gates first, of al
   assert.deepEqual(sightsOf(file, { linear: 'l' }, policy()), []);
 });
 
-test('the least degrees of freedom leave out a gate that no boot can teach, unless none can', () => {
+test('the goal waits for every gate, but not for one of which four boots taught nothing', () => {
   const ledger = { 'ttft.p95': ledgerFor('benchmark', 7, noise)['ttft.p95']! };
+  const least = (file: BaselineFile, count: number, keys: Parameters<typeof sightsOf>[1] = KEYS): number =>
+    leastLedgerDf(sightsOf(file, keys, policy()), keys, policy(), count);
   const some = fileOf({ benchmark: [history('benchmark', draw(2, 'c'), { ledger })] });
-  assert.equal(leastLedgerDf(sightsOf(some, KEYS, policy())), 7);
-  assert.equal(leastLedgerDf(sightsOf(fileOf({ benchmark: [history('benchmark', draw(2, 'd'))] }), KEYS, policy())), 0);
-  assert.equal(leastLedgerDf([]), 0);
+  assert.equal(least(some, 0), 0, 'TPOT has none yet');
+  assert.equal(least(some, 3), 0);
+  assert.equal(least(some, 4), 7);
+  const all = fileOf({ benchmark: [history('benchmark', [], { ledger: ledgerFor('benchmark', 9, noise) })] });
+  assert.equal(least(all, 0), 9);
+  assert.equal(least(all, 0, { ...KEYS, linear: 'l' }), 0, 'a stage without any history is asked for too');
+  assert.equal(least(fileOf({}), 0), 0);
+  assert.equal(least(fileOf({}), 9), 0, 'where nothing teaches there is nothing to leave out');
+});
+
+test('what more A/A boots would buy is what the gate sees once the ledger has learnt from boots that differ as much', () => {
+  const list = draw(5, 'f');
+  const { ss, df } = spreadOf(list.map((metrics) => bootValue({ metrics } as unknown as StoredBoot, 'ttft.p95')!));
+  const options = { boots: 3, more: [5], all: false };
+  const [foreseen] = powerOf(fileOf({ benchmark: [history('benchmark', list)] }), policy(), { ...options, learnt: 18 });
+  const ledger = { 'ttft.p95': [{ kind: 'aa', segment: null, rounds: 5, ss: (18 * ss) / df, df: 18 }] };
+  const [seen] = powerOf(fileOf({ benchmark: [history('benchmark', list, { ledger })] }), policy(), options);
+  for (const [row, { detectable }] of seen!.rows.entries())
+    for (const [index, change] of detectable.entries())
+      assert.ok(Math.abs(foreseen!.rows[row]!.detectable[index]! / change - 1) < 1e-9);
+});
+
+test('with few recorded boots a change is suspected at most; A/A boots of the same deployment let it be called', () => {
+  const slower = world({
+    seed: 'called',
+    noise,
+    baselines: 2,
+    ledgerDf: 0,
+    boots: 2,
+    stages: ['benchmark'],
+    factor: (id) => (id.startsWith('tpot') ? 1.12 : 1),
+  });
+  const verdictOf = (ledger: History['ledger']) => {
+    const [stored] = slower.lookup.file.stages.benchmark!;
+    const lookup = found({ benchmark: [{ ...stored!, ledger }] });
+    return judge({ ...slower, lookup }).comparisons.find(({ metric }) => metric === 'tpot.p95')!;
+  };
+  const learnt = spreadsOf(boots(draw(19, 'night')));
+  const ledger = Object.fromEntries(
+    Object.entries(learnt).map(([id, list]) => [
+      id,
+      list.map((one) => ({ kind: 'aa', segment: null, run: 'night', ...one })),
+    ]),
+  );
+  assert.equal(verdictOf({}).df.ledger, 0);
+  assert.notEqual(verdictOf({}).verdict, 'regressed');
+  const called = verdictOf(ledger);
+  assert.deepEqual([called.df.ledger, called.df.prior, called.verdict], [18, 0, 'regressed']);
+});
+
+test('A/A boots are judged without what they themselves taught', () => {
+  const input = world({ seed: 'own', ledgerDf: 0, boots: 3, stages: ['benchmark'] });
+  const ledgerOf = (run: string): History['ledger'] => ({
+    'tpot.p95': [{ kind: 'aa', segment: null, run, rounds: 5, ss: 1e-4, df: 2 }],
+  });
+  const [stored] = input.lookup.file.stages.benchmark!;
+  const dfWith = (run: string) =>
+    judge({ ...input, lookup: found({ benchmark: [{ ...stored!, ledger: ledgerOf(run) }] }) }).comparisons.find(
+      ({ metric }) => metric === 'tpot.p95',
+    )!.df.ledger;
+  assert.deepEqual([dfWith('another'), dfWith(input.record.id)], [2, 0]);
+});
+
+test('A/A boots estimate the variance of boots without bias', () => {
+  let [ss, df] = [0, 0];
+  for (let session = 0; session < 300; session++) {
+    const [spread] = spreadsOf(boots(draw(4, `bias ${session}`)))['tpot.p95']!;
+    ss += spread!.ss;
+    df += spread!.df;
+  }
+  // A boot's own effect, and what five rounds leave of theirs; Hodges–Lehmann is a little less efficient than the mean.
+  const expected = noise.boot ** 2 + (noise.round ** 2 / 5) * (Math.PI / 3);
+  assert.equal(df, 900);
+  assert.ok(Math.abs(ss / df / expected - 1) < 0.12, `${ss / df} ≠ ${expected}`);
 });
 
 test('what was bought is said against what was seen before, and what more would buy until nothing is left to buy', () => {
@@ -139,7 +212,7 @@ test('what was bought is said against what was seen before, and what more would 
   const before = sightsOf(fileOf({ benchmark: [history('benchmark', listed)] }), KEYS, policy());
   const sentence = (df: number): string => {
     const file = withAa(df);
-    const further = { boots: 10, sights: sightsOf(withFurtherAa(file, KEYS, 10), KEYS, policy()) };
+    const further = { boots: 10, sights: sightsOf(file, KEYS, policy(), 10) };
     return boughtSentence({ boots: df + 1, minutes: 42.4, before, after: sightsOf(file, KEYS, policy()), further });
   };
   assert.match(
@@ -158,5 +231,10 @@ test('what was bought is said against what was seen before, and what more would 
   assert.match(
     boughtSentence({ boots: 1, minutes: 0.2, before, after: before, further: { boots: 10, sights: before } }),
     /^Bought nothing with 1 boot in less than a minute: it takes two/,
+  );
+  const full = sightsOf(withAa(18), KEYS, policy());
+  assert.match(
+    boughtSentence({ boots: 0, minutes: 0, before: full, after: full, further: { boots: 10, sights: full } }),
+    /^Nothing was booted: the ledger has 18 degrees of freedom already; TTFT p95 in benchmark is caught from/,
   );
 });
