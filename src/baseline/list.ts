@@ -112,7 +112,7 @@ const stageLine = ({ stage, segments, ledgerDf, otherWorkloads }: DescribedStage
   const parts = [
     `${boots} boot${boots === 1 ? '' : 's'}`,
     `${segments.length} segment${segments.length === 1 ? '' : 's'}`,
-    `ledger of ${ledgerDf} degrees of freedom`,
+    `ledger of ${ledgerDf} degree${ledgerDf === 1 ? '' : 's'} of freedom`,
   ];
   if (otherWorkloads > 0) parts.push(`${otherWorkloads} earlier workload${otherWorkloads === 1 ? '' : 's'}`);
   return `${stage}: ${parts.join(', ')}`;

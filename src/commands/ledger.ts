@@ -5,7 +5,7 @@ import { configFolder, loadConfig } from '../config/load.ts';
 import { type Config, STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { MOST_USEFUL_DF, WANTED_DF } from '../judge/aa.ts';
-import { boughtSentence, sightLine } from '../report/ledger.ts';
+import { boughtSentence, sightLine, untaughtSentence } from '../report/ledger.ts';
 import { fillLedger, type LedgerResult } from '../runner/ledger.ts';
 import { atLeastTwo, wholeUpTo } from './input.ts';
 import { localProvenance, terminalProgress } from './run.ts';
@@ -67,9 +67,11 @@ function withStages(config: Config, wanted: readonly StageName[] | undefined): C
 }
 
 function describe(result: LedgerResult): string {
+  const untaught = untaughtSentence(result.untaught);
   return [
     ...(result.stopped === null ? [] : [`Ended before its goal: ${result.stopped}.`]),
     ...(result.path === null ? [] : result.after.map((sight) => `  ${sightLine(sight)}`)),
+    ...(untaught === null || result.path === null ? [] : [untaught]),
     boughtSentence(result),
     result.path === null ? 'No baseline file was changed.' : result.path,
   ].join('\n');

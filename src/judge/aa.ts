@@ -3,7 +3,7 @@
 
 import type { AaBoot } from '../baseline/aa.ts';
 import type { BaselineFile, History } from '../baseline/schema.ts';
-import { STAGES, type StageName } from '../config/schema.ts';
+import { type Gate, STAGES, type StageName } from '../config/schema.ts';
 import { resolveMetric } from '../metrics.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
 import type { Policy } from './judge.ts';
@@ -68,7 +68,7 @@ export function sightsOf(
   learnt = 0,
 ): readonly Sight[] {
   const boots = policy.comparison.maxBoots;
-  const all = !policy.comparison.gates.some(({ stage }) => keys[stage] !== undefined);
+  const all = gatesOf(keys, policy.comparison).length === 0;
   const gates = powerOf(withHistories(file, keys), policy, { boots, more: [FIRST_BOOTS], all, learnt });
   return gates.map(({ metric, stage, gate, boots: listed, sd, df, changeIs, rows }) => ({
     metric,
@@ -94,13 +94,24 @@ export function leastLedgerDf(
   { comparison }: Pick<Policy, 'comparison'>,
   boots: number,
 ): number {
-  const gates = comparison.gates.filter(({ stage }) => keys[stage] !== undefined);
-  const dfOf = (gate: Pick<Sight, 'metric' | 'stage'>): number =>
-    sights.find(({ metric, stage }) => metric === gate.metric && stage === gate.stage)?.df.ledger ?? 0;
-  const all = (gates.length > 0 ? gates : sights).map(dfOf);
+  const gates = gatesOf(keys, comparison);
+  const all = (gates.length > 0 ? gates : sights).map((gate) => ledgerDfOf(sights, gate));
   const counted = boots < ENOUGH_TO_TEACH ? all : all.filter((df) => df > 0);
   return counted.length === 0 ? 0 : Math.min(...counted);
 }
+
+/** Gates of these stages of which the ledger knows nothing. */
+export const untaughtGates = (
+  sights: readonly Sight[],
+  keys: KeysOf,
+  { comparison }: Pick<Policy, 'comparison'>,
+): readonly Gate[] => gatesOf(keys, comparison).filter((gate) => ledgerDfOf(sights, gate) === 0);
+
+const gatesOf = (keys: KeysOf, { gates }: Policy['comparison']): readonly Gate[] =>
+  gates.filter(({ stage }) => keys[stage] !== undefined);
+
+const ledgerDfOf = (sights: readonly Sight[], gate: Gate): number =>
+  sights.find(({ metric, stage }) => metric === gate.metric && stage === gate.stage)?.df.ledger ?? 0;
 
 /** Boots that taught nothing of a gate show that boots do not teach it. */
 const ENOUGH_TO_TEACH = 4;

@@ -1,6 +1,7 @@
 // What a ledger lets the gates see, in sentences: after each boot that filled it, and at the end what the boots bought
 // and what more of them would.
 
+import type { Gate } from '../config/schema.ts';
 import { MOST_USEFUL_DF, type Sight } from '../judge/aa.ts';
 import { where } from '../judge/headline.ts';
 import { resolveMetric } from '../metrics.ts';
@@ -9,6 +10,12 @@ import { formatChange } from '../metrics-format.ts';
 /** "TPOT p95 in benchmark: boots differ by 0.8 % (18 degrees of freedom in the ledger); a change is caught from +4.4 % on, …". */
 export const sightLine = (sight: Sight): string =>
   `${where(sight)}: boots differ by ${spreadOf(sight)} (${count(sight.df.ledger, 'degree')} of freedom in the ledger${sight.df.prior > 0 ? ', the rest assumed' : ''}); a change is caught from ${detectableOf(sight)} on, ${against(sight)}`;
+
+/** null where every gate was taught something. */
+export const untaughtSentence = (gates: readonly Gate[]): string | null =>
+  gates.length === 0
+    ? null
+    : `Nothing is learnt of ${gates.map(where).join(', ')}: it takes two boots that have an exact value of it, not one that lies past what was measured.`;
 
 export interface Bought {
   readonly boots: number;

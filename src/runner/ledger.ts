@@ -6,10 +6,10 @@ import { listDifferences } from '../baseline/admission.ts';
 import { historyOf, pinnedUnits, storedFile } from '../baseline/lookup.ts';
 import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
 import { findBaseline, learnAaInStore } from '../baseline/store.ts';
-import type { Config, StageName } from '../config/schema.ts';
+import type { Config, Gate, StageName } from '../config/schema.ts';
 import { runBuild } from '../deployment/build.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
-import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf } from '../judge/aa.ts';
+import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf, untaughtGates } from '../judge/aa.ts';
 import { readEnvironment } from '../monitor/environment.ts';
 import { encodeRecord } from '../record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from '../record/schema.ts';
@@ -48,6 +48,8 @@ export interface LedgerResult {
   readonly minutes: number;
   readonly before: readonly Sight[];
   readonly after: readonly Sight[];
+  /** Gates of which no boots here ever taught anything: censored, not measured, or of too few boots. */
+  readonly untaught: readonly Gate[];
   /** What so many more boots would make of it. */
   readonly further: { readonly boots: number; readonly sights: readonly Sight[] };
   /** Why it ended before its goal; null = it reached it. */
@@ -86,6 +88,7 @@ export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> 
     minutes: (performance.now() - startedMs) / 60_000,
     before,
     after: sights(file),
+    untaught: untaughtGates(sights(file), keys, config),
     further: { boots: FURTHER, sights: sights(file, FURTHER) },
     stopped,
     exitCode,

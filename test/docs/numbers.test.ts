@@ -92,6 +92,7 @@ const JUDGING: typeof MEASURING = [
   ],
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${WORDS[value]} by default)`],
   ['judge/aa.ts', 'WANTED_DF', (value) => `until each gate has ${value} degrees of freedom: ${value + 1} boots`],
+  ['judge/aa.ts', 'ENOUGH_TO_TEACH', (value) => `A gate of which ${WORDS[value]} boots taught nothing`],
   ['runner/ledger.ts', 'MOST_LOST', (value) => `gives up after ${WORDS[value]} boots that did not count`],
   ['runner/ledger.ts', 'FURTHER', (value) => `what ${WORDS[value]} more boots would make of it`],
 ];

@@ -128,5 +128,5 @@ test('Ctrl-C ends the boot under way and keeps what the ones before it taught', 
   assert.match(end.stdout, /Bought 1 degree of freedom with 2 boots/);
   assert.deepEqual(descendantsOf(project.dir), []);
   const list = await project.plimsoll('baseline', 'list');
-  assert.match(list.stdout, /benchmark: 0 boots, 0 segments, ledger of 1 degrees of freedom/);
+  assert.match(list.stdout, /benchmark: 0 boots, 0 segments, ledger of 1 degree of freedom/);
 });

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootValue, spreadOfEntries } from '../../src/baseline/ledger.ts';
 import type { BaselineFile, History, StoredBoot } from '../../src/baseline/schema.ts';
-import { leastLedgerDf, sightsOf, spreadsOf } from '../../src/judge/aa.ts';
+import { leastLedgerDf, sightsOf, spreadsOf, untaughtGates } from '../../src/judge/aa.ts';
 import { judge } from '../../src/judge/judge.ts';
 import { powerOf } from '../../src/judge/power.ts';
-import { boughtSentence, sightLine } from '../../src/report/ledger.ts';
+import { boughtSentence, sightLine, untaughtSentence } from '../../src/report/ledger.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import { spreadOf } from '../../src/stats/summary.ts';
 import { found, history, ledgerFor, type Metrics, metricsOf, policy, value, world } from './fixture.ts';
@@ -128,6 +128,17 @@ test('the goal waits for every gate, but not for one of which four boots taught 
   const all = fileOf({ benchmark: [history('benchmark', [], { ledger: ledgerFor('benchmark', 9, noise) })] });
   assert.equal(least(all, 0), 9);
   assert.equal(least(all, 0, { ...KEYS, linear: 'l' }), 0, 'a stage without any history is asked for too');
+  const untaught = (file: BaselineFile, keys: Parameters<typeof sightsOf>[1]) =>
+    untaughtGates(sightsOf(file, keys, policy()), keys, policy());
+  assert.match(
+    untaughtSentence(untaught(some, KEYS))!,
+    /^Nothing is learnt of TPOT p95 in benchmark: it takes two boots/,
+  );
+  assert.match(
+    untaughtSentence(untaught(all, { ...KEYS, linear: 'l' }))!,
+    /^Nothing is learnt of Load line in linear:/,
+  );
+  assert.equal(untaughtSentence(untaught(all, KEYS)), null);
   assert.equal(least(fileOf({}), 0), 0);
   assert.equal(least(fileOf({}), 9), 0, 'where nothing teaches there is nothing to leave out');
 });
