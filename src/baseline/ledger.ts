@@ -41,12 +41,16 @@ export const withoutRun = (ledger: History['ledger'], run: string): History['led
   );
 
 /** Kinds of entries that say how much single boots differ. */
-const OF_BOOTS: ReadonlySet<string> = new Set(['boots', 'aa']);
+const OF_BOOTS: readonly string[] = ['boots', 'aa'];
 
 /** What the entries of one metric know of boots with so many rounds; null = with any. */
-export const spreadOfEntries = (entries: readonly LedgerEntry[] | undefined, rounds: number | null): Spread =>
+export const spreadOfEntries = (
+  entries: readonly LedgerEntry[] | undefined,
+  rounds: number | null,
+  kinds: readonly string[] = OF_BOOTS,
+): Spread =>
   (entries ?? [])
-    .filter((entry) => OF_BOOTS.has(entry.kind) && (rounds === null || entry.rounds === rounds))
+    .filter((entry) => kinds.includes(entry.kind) && (rounds === null || entry.rounds === rounds))
     .reduce<Spread>(addSpread, { ss: 0, df: 0 });
 
 /** Of these, the boots whose value means and scatters the same as that of `like`: as many rounds, for goodput the same SLO. */

@@ -10,7 +10,7 @@ import type { Policy } from './judge.ts';
 import { type GatePower, powerOf } from './power.ts';
 import { samplesOf } from './samples.ts';
 import { worstRounds } from './taint.ts';
-import { LEDGER_MOST_DF, MOST_DF } from './variance.ts';
+import { LEDGER_MOST_DF, MOST_DF, splitLedger } from './variance.ts';
 
 /** Seven digits, as stored values have. */
 const tidy = (value: number): number => Number(value.toPrecision(7));
@@ -44,6 +44,8 @@ export function spreadsOf(boots: readonly AaBoot[]): Record<string, (Spread & { 
 /** What a gate would see: with the boots that are listed, or where none is, with as many as make a baseline. */
 export interface Sight extends Pick<GatePower, 'metric' | 'stage' | 'gate' | 'sd' | 'df' | 'changeIs'> {
   readonly listed: number;
+  /** Degrees of freedom of A/A boots that do not count: the recorded boots differ clearly more. */
+  readonly aside: number;
   /** Baseline boots that `detectable` reckons with. */
   readonly recorded: number;
   /** Boots of a pull request that it reckons with: as many as the configuration allows. */
@@ -69,7 +71,10 @@ export function sightsOf(
 ): readonly Sight[] {
   const boots = policy.comparison.maxBoots;
   const all = gatesOf(keys, policy.comparison).length === 0;
-  const gates = powerOf(withHistories(file, keys), policy, { boots, more: [FIRST_BOOTS], all, learnt });
+  const histories = withHistories(file, keys);
+  const aside = (metric: string, stage: StageName): number =>
+    splitLedger(histories.stages[stage]![0]!, metric).aside.df;
+  const gates = powerOf(histories, policy, { boots, more: [FIRST_BOOTS], all, learnt });
   return gates.map(({ metric, stage, gate, boots: listed, sd, df, changeIs, rows }) => ({
     metric,
     stage,
@@ -78,6 +83,7 @@ export function sightsOf(
     df,
     changeIs,
     listed,
+    aside: aside(metric, stage),
     recorded: listed + rows[0]!.more,
     boots,
     detectable: rows[0]!.detectable.at(-1)!,
@@ -110,8 +116,11 @@ export const untaughtGates = (
 const gatesOf = (keys: KeysOf, { gates }: Policy['comparison']): readonly Gate[] =>
   gates.filter(({ stage }) => keys[stage] !== undefined);
 
-const ledgerDfOf = (sights: readonly Sight[], gate: Gate): number =>
-  sights.find(({ metric, stage }) => metric === gate.metric && stage === gate.stage)?.df.ledger ?? 0;
+/** Learnt is learnt, also where it does not count: more of the same would not either. */
+function ledgerDfOf(sights: readonly Sight[], gate: Gate): number {
+  const sight = sights.find(({ metric, stage }) => metric === gate.metric && stage === gate.stage);
+  return sight === undefined ? 0 : sight.df.ledger + sight.aside;
+}
 
 /** Boots that taught nothing of a gate show that boots do not teach it. */
 const ENOUGH_TO_TEACH = 4;

@@ -2,8 +2,9 @@
 // hand say little (K − 1 degrees of freedom), so older history and, while that is thin, a shipped prior help.
 
 import { alike, bootValue, spreadOfEntries } from '../baseline/ledger.ts';
-import type { History } from '../baseline/schema.ts';
+import type { History, StoredBoot } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
+import { scattersMore } from '../stats/f-test.ts';
 import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 
 export interface PooledVariance {
@@ -93,13 +94,33 @@ function stepOf(values: readonly number[], resolution: number): number {
 }
 
 /** What history beyond the newest segment's listed boots knows: its ledger, and the scatter inside older segments. */
-export function ledgerOf(history: History, id: string): Spread {
+export const ledgerOf = (history: History, id: string): Spread => splitLedger(history, id).counted;
+
+export interface SplitLedger {
+  readonly counted: Spread;
+  /** Of A/A boots that differ clearly less than recorded ones: they never saw what differs from day to day. */
+  readonly aside: Spread;
+}
+
+/** At this level recorded boots scatter more than A/A boots: careful, since too small a spread cries wolf. */
+const SET_ASIDE_P = 0.05;
+
+export function splitLedger(history: History, id: string): SplitLedger {
   // Summaries of other numbers of rounds scatter differently.
   const newest = history.segments.at(-1)?.boots.findLast((boot) => boot.metrics[id] !== undefined);
-  if (newest === undefined) return spreadOfEntries(history.ledger[id], null);
-  return history.segments
-    .slice(0, -1)
-    .map((segment) => alike(segment.boots, newest, id).map((boot) => bootValue(boot, id)))
-    .map((values) => spreadOf(values.filter((value) => value !== null)))
-    .reduce<Spread>(addSpread, spreadOfEntries(history.ledger[id], newest.metrics[id]!.rounds.length));
+  const entries = history.ledger[id];
+  const rounds = newest === undefined ? null : newest.metrics[id]!.rounds.length;
+  const scatter =
+    newest === undefined ? [] : history.segments.map(({ boots }) => scatterOf(alike(boots, newest, id), id));
+  const recorded = scatter.slice(0, -1).reduce(addSpread, spreadOfEntries(entries, rounds, ['boots']));
+  const aa = spreadOfEntries(entries, rounds, ['aa']);
+  const all = addSpread(recorded, scatter.at(-1) ?? NONE);
+  return scattersMore(all, aa) <= SET_ASIDE_P
+    ? { counted: recorded, aside: aa }
+    : { counted: addSpread(recorded, aa), aside: NONE };
 }
+
+const NONE: Spread = { ss: 0, df: 0 };
+
+const scatterOf = (boots: readonly StoredBoot[], id: string): Spread =>
+  spreadOf(boots.map((boot) => bootValue(boot, id)).filter((value) => value !== null));

@@ -9,7 +9,12 @@ import { formatChange } from '../metrics-format.ts';
 
 /** "TPOT p95 in benchmark: boots differ by 0.8 % (18 degrees of freedom in the ledger); a change is caught from +4.4 % on, …". */
 export const sightLine = (sight: Sight): string =>
-  `${where(sight)}: boots differ by ${spreadOf(sight)} (${count(sight.df.ledger, 'degree')} of freedom in the ledger${sight.df.prior > 0 ? ', the rest assumed' : ''}); a change is caught from ${detectableOf(sight)} on, ${against(sight)}`;
+  `${where(sight)}: boots differ by ${spreadOf(sight)} (${count(sight.df.ledger, 'degree')} of freedom in the ledger${sight.df.prior > 0 ? ', the rest assumed' : ''}); a change is caught from ${detectableOf(sight)} on, ${against(sight)}${asideClause(sight)}`;
+
+const asideClause = ({ aside }: Sight): string =>
+  aside === 0
+    ? ''
+    : `; ${count(aside, 'degree')} of freedom of A/A boots ${aside === 1 ? 'does' : 'do'} not count: recorded boots differ clearly more, so something changes from day to day that one run does not see`;
 
 /** null where every gate was taught something. */
 export const untaughtSentence = (gates: readonly Gate[]): string | null =>
@@ -31,6 +36,8 @@ export function boughtSentence({ boots, minutes, before, after, further }: Bough
   if (boots === 0 && now !== undefined)
     return `Nothing was booted: the ledger has ${count(now.df.ledger, 'degree')} of freedom already; ${where(now)} is caught from ${detectableOf(now)} on, ${against(now)}.`;
   const spent = `${count(boots, 'boot')} in ${minutes < 1 ? 'less than a minute' : count(Math.round(minutes), 'minute')}`;
+  if (now === undefined && after.some(({ aside }) => aside > 0))
+    return `Bought nothing that counts with ${spent}: recorded boots differ clearly more than these.`;
   if (now === undefined) return `Bought nothing with ${spent}: it takes two boots that count to differ.`;
   const same = (sight: Sight): boolean => sight.metric === now.metric && sight.stage === now.stage;
   const then = before.find(same);

@@ -91,6 +91,7 @@ const JUDGING: typeof MEASURING = [
     (value) => (value === 0.5 ? 'by at least half of its minimum effect' : String(value)),
   ],
   ['baseline/update.ts', 'DEFAULT_KEEP', (value) => `(${WORDS[value]} by default)`],
+  ['judge/variance.ts', 'SET_ASIDE_P', (value) => `(F test at ${percent(value)})`],
   ['judge/aa.ts', 'WANTED_DF', (value) => `until each gate has ${value} degrees of freedom: ${value + 1} boots`],
   ['judge/aa.ts', 'ENOUGH_TO_TEACH', (value) => `A gate of which ${WORDS[value]} boots taught nothing`],
   ['runner/ledger.ts', 'MOST_LOST', (value) => `gives up after ${WORDS[value]} boots that did not count`],

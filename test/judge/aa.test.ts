@@ -7,7 +7,9 @@ import type { BaselineFile, History, StoredBoot } from '../../src/baseline/schem
 import { leastLedgerDf, sightsOf, spreadsOf, untaughtGates } from '../../src/judge/aa.ts';
 import { judge } from '../../src/judge/judge.ts';
 import { powerOf } from '../../src/judge/power.ts';
+import { splitLedger } from '../../src/judge/variance.ts';
 import { boughtSentence, sightLine, untaughtSentence } from '../../src/report/ledger.ts';
+import { upperTailF } from '../../src/stats/f-test.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import { spreadOf } from '../../src/stats/summary.ts';
 import { found, history, ledgerFor, type Metrics, metricsOf, policy, value, world } from './fixture.ts';
@@ -183,6 +185,39 @@ test('with few recorded boots a change is suspected at most; A/A boots of the sa
   assert.deepEqual([called.df.ledger, called.df.prior, called.verdict], [18, 0, 'regressed']);
 });
 
+test('A/A boots that differ clearly less than recorded ones do not count, and the sight says so; others do', () => {
+  const aaOf = (sd: number): History['ledger'] => ({
+    'tpot.p95': [{ kind: 'aa', segment: null, run: 'night', rounds: 5, ss: 18 * sd ** 2, df: 18 }],
+  });
+  const list = draw(6, 'days');
+  const { ss, df } = spreadOf(list.map((metrics) => bootValue({ metrics } as unknown as StoredBoot, 'tpot.p95')!));
+  const sd = Math.sqrt(ss / df);
+  const split = (ledger: History['ledger']) => splitLedger(history('benchmark', list, { ledger }), 'tpot.p95');
+  // F(5, 18) is exceeded with 5 % at 2.773.
+  const less = split(aaOf(sd / Math.sqrt(2.78)));
+  assert.deepEqual([less.counted.df, less.aside.df], [0, 18]);
+  assert.equal(split(aaOf(sd / Math.sqrt(2.76))).counted.df, 18);
+  assert.equal(split(aaOf(3 * sd)).counted.df, 18, 'a larger spread is careful already');
+  const pruned = {
+    ...aaOf(sd / 5),
+    'tpot.p95': [...aaOf(sd / 5)['tpot.p95']!, ...ledgerFor('benchmark', 9, noise)['tpot.p95']!],
+  };
+  assert.equal(split(pruned).counted.df, 9, 'what was recorded stays');
+  const file = fileOf({ benchmark: [history('benchmark', list, { ledger: aaOf(sd / 5) })] });
+  const sight = sightsOf(file, KEYS, policy()).find(({ metric }) => metric === 'tpot.p95')!;
+  assert.deepEqual([sight.df.ledger, sight.aside], [0, 18]);
+  assert.match(
+    sightLine(sight),
+    /; 18 degrees of freedom of A\/A boots do not count: recorded boots differ clearly more/,
+  );
+  assert.match(
+    boughtSentence({ boots: 19, minutes: 90, before: [], after: [sight], further: { boots: 10, sights: [sight] } }),
+    /^Bought nothing that counts with 19 boots in 90 minutes: recorded boots differ clearly more/,
+  );
+  const alone = { ...history('benchmark', list.slice(0, 1), { ledger: aaOf(sd / 5) }) };
+  assert.equal(splitLedger(alone, 'tpot.p95').counted.df, 18, 'one boot does not differ from anything');
+});
+
 test('A/A boots are judged without what they themselves taught', () => {
   const input = world({ seed: 'own', ledgerDf: 0, boots: 3, stages: ['benchmark'] });
   const ledgerOf = (run: string): History['ledger'] => ({
@@ -248,4 +283,16 @@ test('what was bought is said against what was seen before, and what more would 
     boughtSentence({ boots: 0, minutes: 0, before: full, after: full, further: { boots: 10, sights: full } }),
     /^Nothing was booted: the ledger has 18 degrees of freedom already; TTFT p95 in benchmark is caught from/,
   );
+});
+
+test('the tail of F is that of the tables', () => {
+  // Upper quantiles as printed: F(3, 18), F(1, 10), F(5, 20), F(20, 5).
+  for (const [f, over, under, p] of [
+    [3.1599, 3, 18, 0.05],
+    [4.9646, 1, 10, 0.05],
+    [4.1027, 5, 20, 0.01],
+    [4.5581, 20, 5, 0.05],
+  ] as const)
+    assert.ok(Math.abs(upperTailF(f, over, under) - p) < 2e-5, `F(${over}, ${under})`);
+  assert.deepEqual([upperTailF(0, 3, 4), upperTailF(Number.POSITIVE_INFINITY, 3, 4)], [1, 0]);
 });
