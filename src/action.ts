@@ -14,8 +14,9 @@ import { begin, type Leg } from './github/leg.ts';
 import { inertLine, saveState, worstExit, writeOutputs } from './github/outputs.ts';
 import { pathInRepository, resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
+import { tellOtherRun } from './github/second-step.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
-import { type RunResult, run } from './run.ts';
+import { type RunMode, type RunResult, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
 import { createLogProgress, type Progress } from './runner/progress.ts';
 
@@ -40,6 +41,11 @@ async function main(): Promise<readonly Told[]> {
   const inputs = readInputs(process.env);
   dropCredentials(process.env);
   const event = readEvent(process.env);
+  const { mode } = inputs;
+  if (mode === 'comment' || mode === 'command') {
+    refuseWhatMustNotRun(inputs, event);
+    return await tellOtherRun(inputs, event, interrupted.signal);
+  }
   // Before anything is spawned: post cleans up by it, also where this process is killed.
   saveState('owner', thisOwner().statePath);
 
@@ -48,14 +54,14 @@ async function main(): Promise<readonly Told[]> {
   for (const configPath of inputs.configs) {
     if (all.length > 0 && interrupted.signal.aborted) break;
     if (inputs.configs.length > 1) core.info(inertLine(`Configuration: ${configPath}`));
-    all.push(await runOne(inputs, event, configPath, taken));
+    all.push(await runOne({ ...inputs, mode }, event, configPath, taken));
   }
   return all;
 }
 
 /** @param taken deployments that the step has run, and whose configuration each was */
 async function runOne(
-  inputs: Inputs,
+  inputs: Inputs & { readonly mode: RunMode },
   event: EventContext,
   configPath: string,
   taken: Map<string, string>,

@@ -28,6 +28,8 @@ const EXIT_BY_CODE = {
   RECORD_VERSION: EXIT.usage,
   GIT_UNREACHABLE: EXIT.invalid,
   FORK_REFUSED: EXIT.invalid,
+  ARTIFACT_REFUSED: EXIT.invalid,
+  GITHUB_REFUSED: EXIT.invalid,
   COMMAND_NOT_FOUND: EXIT.notReady,
   PORT_TAKEN: EXIT.notReady,
   BOOT_EXITED: EXIT.notReady,

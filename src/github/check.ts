@@ -6,7 +6,7 @@ import { formatMetricValue } from '../metrics-format.ts';
 import type { Tone } from '../report/tone.ts';
 import { type Api, explainFailure } from './api.ts';
 
-export type Conclusion = 'success' | 'neutral' | 'failure' | 'cancelled';
+export type Conclusion = 'success' | 'neutral' | 'failure' | 'cancelled' | 'action_required';
 
 export interface CheckTarget {
   readonly owner: string;
@@ -109,10 +109,14 @@ export async function cancelCheck(api: Api, target: Pick<CheckTarget, 'owner' | 
   });
 }
 
-/** Green only where the report is; whatever makes the step fail is no success. */
-export function conclusionOf(tone: Tone, exitCode: number, cancelled: boolean): Conclusion {
+/**
+ * Green only where the report is; whatever makes the step fail is no success.
+ * @param unvouched somebody must vouch for the run before anything may rest on it: `neutral` would pass for required
+ */
+export function conclusionOf(tone: Tone, exitCode: number, cancelled: boolean, unvouched = false): Conclusion {
   if (cancelled) return 'cancelled';
   if (exitCode !== 0) return 'failure';
+  if (unvouched) return 'action_required';
   return ({ green: 'success', neutral: 'neutral', warn: 'neutral', fail: 'failure', invalid: 'failure' } as const)[
     tone
   ];

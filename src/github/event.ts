@@ -13,6 +13,7 @@ export const EVENT_KINDS = [
   'schedule',
   'merge_group',
   'issue_comment',
+  'workflow_run',
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
@@ -136,6 +137,55 @@ function issueComment(payload: unknown, env: Env): Specific {
   return { ...onBranch(payload, env), prNumber: issue.pull_request ? issue.number : null };
 }
 
+const workflowRunPayload = z.looseObject({
+  workflow_run: z.looseObject({
+    id: number,
+    run_attempt: number,
+    event: z.string(),
+    head_sha: sha,
+    head_branch: branchName.nullable(),
+    /** null where the fork was deleted. */
+    head_repository: repository.extend({ id: number, owner: z.looseObject({ login: z.string() }) }).nullable(),
+  }),
+});
+
+/** The job runs for the default branch. What is known of the other run is what GitHub says, nothing that it left. */
+function workflowRun(payload: unknown, env: Env): Specific {
+  const { workflow_run: run } = check(workflowRunPayload, payload);
+  return {
+    headSha: run.head_sha,
+    baseRef: null,
+    baseSha: null,
+    prNumber: null,
+    isFork: run.head_repository?.full_name !== env.GITHUB_REPOSITORY,
+  };
+}
+
+/** The run that started this job, of `workflow_run`. */
+export interface OtherRun {
+  readonly id: number;
+  readonly attempt: number;
+  readonly event: string;
+  readonly headSha: string;
+  /** As the API's filter takes it, "owner:branch"; null where the fork or its branch is gone. */
+  readonly head: string | null;
+  readonly headRepositoryId: number | null;
+}
+
+/** @throws PlimsollError as readEvent */
+export function readOtherRun(env: Env): OtherRun {
+  const { workflow_run: run } = check(workflowRunPayload, readPayload(env));
+  const { head_repository: from, head_branch: branch } = run;
+  return {
+    id: run.id,
+    attempt: run.run_attempt,
+    event: run.event,
+    headSha: run.head_sha,
+    head: from === null || branch === null ? null : `${from.owner.login}:${branch}`,
+    headRepositoryId: from?.id ?? null,
+  };
+}
+
 const FACTS: Readonly<Record<EventKind, (payload: unknown, env: Env) => Specific>> = {
   pull_request: pullRequest,
   pull_request_target: pullRequest,
@@ -144,6 +194,7 @@ const FACTS: Readonly<Record<EventKind, (payload: unknown, env: Env) => Specific
   schedule: onBranch,
   merge_group: mergeGroup,
   issue_comment: issueComment,
+  workflow_run: workflowRun,
 };
 
 function readCommon(env: Env): Omit<EventContext, 'kind' | keyof Specific> {

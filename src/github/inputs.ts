@@ -2,7 +2,7 @@
 
 import { PlimsollError } from '../errors.ts';
 
-export const MODES = ['gate', 'baseline', 'measure'] as const;
+export const MODES = ['gate', 'baseline', 'measure', 'comment', 'command'] as const;
 export const CHARTS = ['mermaid', 'none'] as const;
 export const GATES = ['job', 'check'] as const;
 
@@ -23,6 +23,8 @@ export interface Inputs {
   readonly charts: (typeof CHARTS)[number];
   readonly allowForks: boolean;
   readonly name: string;
+  /** Only of `mode: comment`: where the other run's artifact was unpacked. */
+  readonly artifactPath: string;
 }
 
 const LATER = 'not available in this version';
@@ -69,7 +71,7 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
   const check = yesNo('check', false);
   return {
     configs: paths('config', 'plimsoll.yml'),
-    mode: oneOf('mode', MODES, 'gate', ['comment', 'command']),
+    mode: oneOf('mode', MODES, 'gate'),
     out: onePath('out', 'plimsoll-out'),
     baselines: onePath('baselines', 'baselines'),
     token: text('github-token', ''),
@@ -81,6 +83,7 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
     charts: oneOf('charts', CHARTS, 'mermaid', ['branch']),
     allowForks: yesNo('allow-forks', false),
     name,
+    artifactPath: onePath('artifact-path', 'plimsoll-artifact'),
   };
 }
 

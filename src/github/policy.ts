@@ -52,15 +52,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
   }
   const repo = repositoryRoot(cwd);
   if (event.baseRef !== null) requireHead(repo, event);
-  const ref = await fetchBase(repo, baseRef, {
-    known: options.baseRef === '' ? event.baseSha : null,
-    token: options.token,
-    serverUrl: event.serverUrl,
-    signal: options.signal,
-  });
-  const where = `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`;
-  const baselines: BaselineSource = { kind: 'git', repo, ref, path: inRepository(repo, cwd, options.baselines) };
-  const text = readAtRef(repo, ref, inRepository(repo, cwd, configPath));
+  const { ref, where, baselines, text } = await openBase(repo, baseRef, options);
   if (text === null) {
     return {
       config: head,
@@ -79,6 +71,48 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     policySource: `${configPath} at ${where}`,
     policyChanges: [...combined.changes, ...changes],
     noPolicyAtBase: false,
+  };
+}
+
+/**
+ * The rules of a pull request's base alone: for a record that was made elsewhere. Of the change nothing is read.
+ * @throws PlimsollError GIT_UNREACHABLE, also where the base has no rules
+ */
+export async function resolveBasePolicy(options: Omit<PolicyOptions, 'env'>): Promise<ResolvedPolicy> {
+  const { event, cwd, configPath } = options;
+  const baseRef = options.baseRef === '' ? event.baseRef : options.baseRef;
+  const { where, baselines, text } = await openBase(repositoryRoot(cwd), baseRef ?? 'HEAD', options);
+  if (text === null) {
+    throw new PlimsollError('GIT_UNREACHABLE', `There is no ${configPath} at ${where}, so there are no rules.`, {
+      hint: `Merge a ${configPath} first: rules that only the pull request has judge nothing here.`,
+    });
+  }
+  const config = parseBase(text, configPath, where, {});
+  return { config, baselines, policySource: `${configPath} at ${where}`, policyChanges: [], noPolicyAtBase: false };
+}
+
+interface Base {
+  readonly ref: string;
+  /** "main (3f2c1ab)". */
+  readonly where: string;
+  readonly baselines: BaselineSource;
+  /** Of the configuration; null = there is none. */
+  readonly text: string | null;
+}
+
+async function openBase(repo: string, baseRef: string, options: Omit<PolicyOptions, 'env'>): Promise<Base> {
+  const { event, cwd, configPath, token, signal } = options;
+  const ref = await fetchBase(repo, baseRef, {
+    known: options.baseRef === '' ? event.baseSha : null,
+    token,
+    serverUrl: event.serverUrl,
+    signal,
+  });
+  return {
+    ref,
+    where: `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`,
+    baselines: { kind: 'git', repo, ref, path: inRepository(repo, cwd, options.baselines) },
+    text: readAtRef(repo, ref, inRepository(repo, cwd, configPath)),
   };
 }
 

@@ -4,18 +4,29 @@ import { PlimsollError } from '../errors.ts';
 import type { EventContext } from './event.ts';
 import type { Inputs } from './inputs.ts';
 
+const ONLY_FOR: readonly (readonly [Inputs['mode'], EventContext['kind'], string])[] = [
+  ['comment', 'workflow_run', 'they run on the default branch, not on the pull request'],
+  ['command', 'issue_comment', 'they run on the default branch, not on the pull request'],
+];
+
 /** @throws PlimsollError USAGE or FORK_REFUSED */
 export function refuseWhatMustNotRun(
   inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef' | 'gate'>,
   event: Pick<EventContext, 'kind' | 'isFork' | 'baseRef'>,
 ): void {
-  if (event.kind === 'issue_comment') {
+  const only = ONLY_FOR.find(([mode, kind]) => (mode === inputs.mode) !== (kind === event.kind));
+  if (only !== undefined) {
+    const [mode, kind, why] = only;
     throw new PlimsollError(
       'USAGE',
-      'The action does not run for issue_comment events: they run on the default branch, not on the pull request.',
-      { hint: 'Use pull_request, push, workflow_dispatch, schedule or merge_group.' },
+      mode === inputs.mode
+        ? `\`mode: ${mode}\` runs for ${kind} events only, not for ${event.kind}.`
+        : `The action runs for ${kind} events only with \`mode: ${mode}\`: ${why}.`,
+      { hint: `Change \`on:\` of the workflow or \`mode\`; examples/workflows/ has a workflow for each.` },
     );
   }
+  // Nothing of the change is started.
+  if (inputs.mode === 'comment' || inputs.mode === 'command') return;
   if (event.kind === 'pull_request_target') {
     throw new PlimsollError(
       'USAGE',

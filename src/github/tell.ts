@@ -35,12 +35,13 @@ export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string 
     printInert(renderTerminal(judged, { color: true, width: 120 }));
     announce(verdict);
     const { headline, tone } = tellStory(judged);
+    const untrusted = judged.provenance.untrusted === true;
     const comment = withoutSecrets(renderComment(judged, { charts: leg.inputs.charts }), leg.secrets);
     published = await publish(leg, {
       comment,
       summary: renderSummary(judged),
       check: {
-        conclusion: conclusionOf(tone, exitCode, leg.cancelled.aborted),
+        conclusion: conclusionOf(tone, exitCode, leg.cancelled.aborted, untrusted && leg.inputs.gate === 'check'),
         title: headline,
         summary: comment,
         annotations: annotationsOf(verdict.sla, pathInRepository(process.cwd(), leg.configPath)),

@@ -20,6 +20,8 @@ export interface Provenance {
   readonly configPath: string;
   /** Version of Plimsoll. */
   readonly plimsoll: string;
+  /** The record came from a run whose code could write into it what it liked. */
+  readonly untrusted?: boolean;
 }
 
 export interface ReportInput {

@@ -156,8 +156,10 @@ const SURGE_PARTS = [
 ] as const;
 
 /** The judge's sentence; where a gate's clean outcome is not a clean report, one that says what is missing instead. */
-function headlineOf({ record, verdict }: ReportInput, tone: Tone): string {
+function headlineOf({ record, verdict, provenance }: ReportInput, tone: Tone): string {
   if (tone !== 'neutral') return verdict.headline;
+  if (provenance.untrusted === true)
+    return 'Nothing was found against this run, by numbers that its own code could have written.';
   if (record.status === 'incomplete')
     return `The run did not finish${record.statusReason ? `: ${record.statusReason}` : ''}; what it measured is below.`;
   if (record.mode !== 'gate') return verdict.headline;
@@ -230,6 +232,11 @@ function noticesOf({ provenance }: ReportInput): string[] {
   const notices = provenance.noPolicyAtBase
     ? [`The base has no ${provenance.configPath} yet, so this branch's own rules were used.`]
     : [];
+  if (provenance.untrusted === true) {
+    notices.push(
+      'The numbers come from an untrusted run: the code under review ran there and could have written anything. Rules, baseline and verdict are of the base branch.',
+    );
+  }
   if (provenance.policyChanges.length > 0) {
     notices.push(`This branch changes the rules; they take effect when merged: ${provenance.policyChanges.join('; ')}`);
   }

@@ -7,9 +7,10 @@ import type { ReportInput } from './input.ts';
 export type Tone = 'green' | 'neutral' | 'warn' | 'fail' | 'invalid';
 
 /** `neutral`: nothing stands against the run, but not everything that a pass needs is there. */
-export function toneOf({ record, verdict }: ReportInput): Tone {
+export function toneOf({ record, verdict, provenance }: ReportInput): Tone {
   if (verdict.outcome !== 'pass') return verdict.outcome;
   const clean =
+    provenance.untrusted !== true &&
     verdict.stages.length > 0 &&
     verdict.stages.every(({ standing }) => standing === 'compared') &&
     verdict.sla.every(({ status }) => status === 'gold' || status === 'tolerated') &&

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { PlimsollError } from '../../src/errors.ts';
-import { type EventContext, readEvent } from '../../src/github/event.ts';
+import { type EventContext, readEvent, readOtherRun } from '../../src/github/event.ts';
 import { temporaryFolder } from './repository.ts';
 
 const SHA = { head: 'a'.repeat(40), base: 'b'.repeat(40), merge: 'c'.repeat(40) };
@@ -93,6 +93,37 @@ test('push, workflow_dispatch, schedule: no base, no pull request', (t) => {
 test('issue_comment: the number only where the issue is a pull request', (t) => {
   assert.equal(read(t, 'issue_comment', { issue: { number: 7, pull_request: {} } }).prNumber, 7);
   assert.equal(read(t, 'issue_comment', { issue: { number: 8 } }).prNumber, null);
+});
+
+test('workflow_run: the other run as GitHub tells it, a fork or not, also where the fork is gone', (t) => {
+  const run = (head_repository: unknown) => ({
+    workflow_run: {
+      id: 99,
+      run_attempt: 3,
+      event: 'pull_request',
+      head_sha: SHA.head,
+      head_branch: 'a:b',
+      head_repository,
+    },
+  });
+  const fork = { id: 5, full_name: 'mallory/serving', owner: { login: 'mallory' } };
+  const event = read(t, 'workflow_run', run(fork));
+  assert.deepEqual([event.headSha, event.isFork, event.prNumber, event.runId], [SHA.head, true, null, 4711]);
+  assert.equal(read(t, 'workflow_run', run({ ...fork, full_name: 'octo/serving' })).isFork, false);
+  assert.equal(read(t, 'workflow_run', run(null)).isFork, true);
+
+  const path = join(temporaryFolder(t), 'event.json');
+  writeFileSync(path, JSON.stringify(run(fork)));
+  assert.deepEqual(readOtherRun({ GITHUB_EVENT_PATH: path }), {
+    id: 99,
+    attempt: 3,
+    event: 'pull_request',
+    headSha: SHA.head,
+    head: 'mallory:a:b',
+    headRepositoryId: 5,
+  });
+  writeFileSync(path, JSON.stringify(run(null)));
+  assert.equal(readOtherRun({ GITHUB_EVENT_PATH: path }).head, null);
 });
 
 const wrong: readonly [string, string, unknown, Record<string, string>, RegExp][] = [

@@ -1,13 +1,12 @@
 // A GitHub that keeps comments and check runs, for tests: pages, permissions, faults. What it is asked and what it answers is
 // checked against GitHub's published OpenAPI description (and GraphQL schema), so that it cannot drift from the real one.
 
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { validate as validateQuery } from '@octokit/graphql-schema';
 import { Ajv } from 'ajv';
-
-const DESCRIPTION_PATH = new URL('../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url);
+import { type FakePull, PULL_OPERATIONS } from './fake-pulls.ts';
+import { type Described, description, resolve } from './openapi.ts';
 
 export interface FakeUser {
   readonly login: string;
@@ -54,6 +53,7 @@ export interface FakeGitHub extends AsyncDisposable {
   /** Of any commit, oldest first. */
   readonly checks: FakeCheck[];
   readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
+  readonly pulls: FakePull[];
   /** Where a request or an answer was not what GitHub describes; a test ends by finding this empty. */
   readonly violations: string[];
   readonly faults: Fault[];
@@ -76,6 +76,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     url,
     comments: [],
     checks: [],
+    pulls: [],
     requests: [],
     violations: [],
     faults: [],
@@ -107,7 +108,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
   return fake;
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -155,10 +156,10 @@ function graphql(fake: FakeGitHub, body: unknown): Answer {
 
 // ---- operations -------------------------------------------------------------------------------------------
 
-type Parameters = Readonly<Record<string, string>>;
-type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
+export type Parameters = Readonly<Record<string, string>>;
+export type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
 
-const NOT_FOUND: Answer = {
+export const NOT_FOUND: Answer = {
   status: 404,
   body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
 };
@@ -167,7 +168,10 @@ const CHECKS = '/repos/{owner}/{repo}/check-runs';
 const CHECK = '/repos/{owner}/{repo}/check-runs/{check_run_id}';
 const COMMENT = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 
-const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> = {
+export type Operations = Readonly<Record<string, Readonly<Record<string, CarryOut>>>>;
+
+const OPERATIONS: Operations = {
+  ...PULL_OPERATIONS,
   [COMMENTS]: {
     GET(fake, parameters, query) {
       if (!isOurs(parameters)) return NOT_FOUND;
@@ -236,7 +240,7 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> =
   },
 };
 
-const isOurRepository = (parameters: Parameters): boolean =>
+export const isOurRepository = (parameters: Parameters): boolean =>
   parameters.owner === REPOSITORY.owner && parameters.repo === REPOSITORY.repo;
 const isOurs = (parameters: Parameters): boolean =>
   isOurRepository(parameters) && Number(parameters.issue_number) === REPOSITORY.pull;
@@ -345,11 +349,6 @@ function renderCheck(fake: FakeGitHub, { id, annotations, title, summary, ...che
 
 // ---- checks against the description ----------------------------------------------------------------------
 
-interface Described {
-  readonly parameters?: readonly unknown[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
 interface Operation {
   readonly name: string;
   readonly described: Described;
@@ -357,15 +356,6 @@ interface Operation {
   readonly carryOut: CarryOut;
 }
 
-type Node = { readonly [key: string]: unknown };
-/** "nullable" beside an "enum" means that null is one of its values, which ajv wants to read there. */
-const withNull = (_key: string, node: unknown): unknown => {
-  const { nullable, enum: values } = (node ?? {}) as { nullable?: boolean; enum?: unknown[] };
-  return nullable === true && Array.isArray(values) ? { ...(node as object), enum: [...values, null] } : node;
-};
-const description = JSON.parse(readFileSync(DESCRIPTION_PATH, 'utf8'), withNull) as {
-  paths: Record<string, Record<string, Described>>;
-} & Node;
 const ajv = new Ajv({ strict: false, coerceTypes: true, validateFormats: false, allErrors: true });
 ajv.addSchema({ $id: 'github', components: description.components }, 'github');
 const compiled = new Map<unknown, ReturnType<Ajv['compile']>>();
@@ -421,15 +411,6 @@ function problemsOf(schema: object, holder: Record<string, unknown>, what: strin
   return check(structuredClone(holder))
     ? []
     : (check.errors ?? []).map((error) => `${what}: ${error.instancePath} ${error.message}`);
-}
-
-function resolve(node: unknown): unknown {
-  const reference = (node as { $ref?: string } | undefined)?.$ref;
-  if (reference === undefined) return node;
-  return reference
-    .slice(2)
-    .split('/')
-    .reduce<unknown>((at, step) => (at as Node)[step], description);
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

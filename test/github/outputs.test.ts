@@ -145,6 +145,13 @@ test('what must not run is refused in words: the base’s code for a pull reques
     event: { kind: 'pull_request_target' },
   });
   refused('USAGE', /issue_comment/, { event: { kind: 'issue_comment', baseRef: null } });
+  refused('USAGE', /`mode: comment` runs for workflow_run/, { inputs: { mode: 'comment' } });
+  refused('USAGE', /`mode: command` runs for issue_comment/, { inputs: { mode: 'command' } });
+  refused('USAGE', /workflow_run events only with `mode: comment`/, {
+    inputs: { allowForks: true },
+    event: { kind: 'workflow_run', baseRef: null },
+  });
+  refuseWhatMustNotRun({ ...inputs, mode: 'comment' }, { ...event, kind: 'workflow_run', isFork: true });
   refused('FORK_REFUSED', /fork/, { event: { isFork: true } });
   refused('USAGE', /mode: baseline/, { inputs: { mode: 'baseline' } });
   refused('USAGE', /gate: check/, {

@@ -941,6 +941,7 @@ export const STORIES: Readonly<Record<string, () => ReportInput>> = {
       },
       verdict: verdictOf({ findings: [finding('policy_changed', 'info', 'This pull request changes the rules.')] }),
     }),
+  untrusted: () => inputOf({ provenance: { ...PROVENANCE, untrusted: true } }),
   'many-metrics': () =>
     inputOf({
       verdict: verdictOf({

@@ -1,0 +1,42 @@
+// The pull requests of the fake GitHub.
+
+import { type FakeGitHub, isOurRepository, NOT_FOUND, type Operations } from './fake-github.ts';
+import { sample } from './openapi.ts';
+
+export interface FakePull {
+  readonly number: number;
+  readonly head: { readonly owner: string; readonly repositoryId: number; readonly branch: string; sha: string };
+  readonly base: { readonly branch: string; readonly sha: string };
+  state: 'open' | 'closed';
+}
+
+export const PULL_OPERATIONS: Operations = {
+  '/repos/{owner}/{repo}/pulls': {
+    GET(fake, parameters, query) {
+      if (!isOurRepository(parameters)) return NOT_FOUND;
+      const [state, head] = [query.get('state') ?? 'open', query.get('head')];
+      const found = fake.pulls.filter(
+        (pull) =>
+          (state === 'all' || pull.state === state) &&
+          (head === null || head === `${pull.head.owner}:${pull.head.branch}`),
+      );
+      return { status: 200, body: found.map((pull) => sample('pull-request-simple', shape(fake, pull))) };
+    },
+  },
+};
+
+const shape = (fake: FakeGitHub, { number, head, base, state }: FakePull): object => {
+  const [owner, repo] = ['octo', 'serving'];
+  return {
+    number,
+    state,
+    url: `${fake.url}/repos/${owner}/${repo}/pulls/${number}`,
+    head: {
+      sha: head.sha,
+      ref: head.branch,
+      label: `${head.owner}:${head.branch}`,
+      repo: sample('repository', { id: head.repositoryId, name: repo }),
+    },
+    base: { sha: base.sha, ref: base.branch, repo: sample('repository', { name: repo }) },
+  };
+};
