@@ -4,13 +4,15 @@
 
 import { join } from 'node:path';
 import * as core from '@actions/core';
+import { hasSegment } from './baseline/lookup.ts';
 import { addRunToStore } from './baseline/store.ts';
 import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
+import { obeyComment } from './github/chat.ts';
 import { type EventContext, fileUrl, readEvent } from './github/event.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
-import { begin, type Leg } from './github/leg.ts';
+import { begin, type Leg, readAccept, readMergedAccept } from './github/leg.ts';
 import { inertLine, saveState, worstExit, writeOutputs } from './github/outputs.ts';
 import { pathInRepository, resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
@@ -44,7 +46,9 @@ async function main(): Promise<readonly Told[]> {
   const { mode } = inputs;
   if (mode === 'comment' || mode === 'command') {
     refuseWhatMustNotRun(inputs, event);
-    return await tellOtherRun(inputs, event, interrupted.signal);
+    if (mode === 'comment') return await tellOtherRun(inputs, event, interrupted.signal);
+    await obeyComment(inputs, event, interrupted.signal);
+    return [];
   }
   // Before anything is spawned: post cleans up by it, also where this process is killed.
   saveState('owner', thisOwner().statePath);
@@ -113,12 +117,15 @@ async function runOne(
         pullRequest: event.prNumber,
         runUrl: event.runUrl,
         configPath,
+        accepted: inputs.mode === 'gate' ? await readAccept(leg) : null,
       },
       progress: inert(createLogProgress((line) => process.stdout.write(`${line}\n`), 'github')),
       signal: interrupted.signal,
     });
     const baselineUrl =
-      inputs.mode === 'baseline' && !interrupted.signal.aborted ? storeRun(inputs, event, result) : null;
+      inputs.mode === 'baseline' && !interrupted.signal.aborted
+        ? storeRun(inputs, event, result, await readMergedAccept(inputs, event, configPath))
+        : null;
     return await tellVerdict(leg, result, baselineUrl);
   } catch (error) {
     return await tellFailure(leg, error);
@@ -146,9 +153,19 @@ function inert(log: Progress): Progress {
   };
 }
 
-/** @returns where the branch has the file once it is committed; null where nothing was added */
-function storeRun(inputs: Inputs, event: EventContext, result: RunResult): string | null {
-  const stored = addRunToStore(inputs.baselines, result.record);
+/**
+ * @param accepted why this level is a new one; the first run that says so begins its segment
+ * @returns where the branch has the file once it is committed; null where nothing was added
+ */
+function storeRun(
+  inputs: Inputs,
+  event: EventContext,
+  { record, baseline }: RunResult,
+  accepted: string | null,
+): string | null {
+  const begins = accepted !== null && !hasSegment(baseline, accepted);
+  if (begins) core.info(inertLine(`baseline: a new segment begins: ${accepted}`));
+  const stored = addRunToStore(inputs.baselines, record, begins ? { newSegment: { reason: accepted } } : {});
   for (const added of stored.added) core.info(`baseline: added ${added}`);
   for (const refused of stored.refused) core.warning(`baseline: not added: ${refused}`);
   if (stored.path === null) return null;

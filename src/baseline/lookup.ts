@@ -14,6 +14,12 @@ export const historyOf = (lookup: BaselineLookup, stage: StageName, key: string 
 export const pinnedUnits = (history: History | null): Readonly<Record<string, number>> | null =>
   history?.segments.at(-1)?.pinned.unitsPerToken ?? null;
 
+/** Whether a level was begun for this reason already. */
+export const hasSegment = (file: BaselineFile | null, reason: string): boolean =>
+  Object.values(file?.stages ?? {}).some((histories) =>
+    histories?.some(({ segments }) => segments.some((segment) => segment.reason === reason)),
+  );
+
 /** The knee that shares of a load refer to: null until a linear stage found one. */
 export const pinnedKnee = (file: BaselineFile | null): number | null =>
   file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;

@@ -3,6 +3,7 @@
 
 import type { SlaResult } from '../judge/verdict.ts';
 import { formatMetricValue } from '../metrics-format.ts';
+import { escapeMarkdown } from '../report/escape.ts';
 import type { Tone } from '../report/tone.ts';
 import { type Api, explainFailure } from './api.ts';
 
@@ -35,6 +36,7 @@ export interface Annotation {
 }
 
 export interface CompletedCheck {
+  readonly id: number | null;
   readonly url: string | null;
   /** The API says that the check run now has this conclusion. */
   readonly completed: boolean;
@@ -47,8 +49,10 @@ const ANNOTATIONS_PER_REQUEST = 50;
 const SUMMARY_CHARACTERS = 65_535;
 const TITLE_CHARACTERS = 255;
 
+const NAME_BEGINS = 'Plimsoll: ';
+
 export const checkName = (deployment: string, name: string): string =>
-  `Plimsoll: ${deployment}${name === '' ? '' : ` (${name})`}`;
+  `${NAME_BEGINS}${deployment}${name === '' ? '' : ` (${name})`}`;
 
 /** @returns its id; null with the reason where there is none */
 export async function openCheck(
@@ -82,7 +86,7 @@ export async function completeCheck(
         : await api.rest.checks.update({ owner, repo, check_run_id: id, ...final }));
   } catch (error) {
     const problem = explainFailure(error, `complete the check run "${target.name}"`, PERMISSION);
-    return { url: null, completed: false, warnings: [problem] };
+    return { id: null, url: null, completed: false, warnings: [problem] };
   }
   const warnings: string[] = [];
   const completed = data.status === 'completed' && data.conclusion === conclusion;
@@ -94,7 +98,7 @@ export async function completeCheck(
   } catch (error) {
     warnings.push(explainFailure(error, `write all annotations of the check run "${target.name}"`, PERMISSION));
   }
-  return { url: data.html_url, completed, warnings };
+  return { id: data.id, url: data.html_url, completed, warnings };
 }
 
 /** For check runs whose step was killed: nothing was decided, so nothing passes. */
@@ -106,6 +110,32 @@ export async function cancelCheck(api: Api, target: Pick<CheckTarget, 'owner' | 
     status: 'completed',
     conclusion: 'cancelled',
     output: { title: 'Not judged', summary: 'The step ended before it could say what it found; its log may tell why.' },
+  });
+}
+
+/**
+ * Turns a check run that failed, or that waits for somebody to vouch, to success. One that passed stays as it is.
+ * @throws what the API throws; Error where the check run is not ours or is of another commit
+ */
+export async function acceptCheck(
+  api: Api,
+  { owner, repo }: Pick<CheckTarget, 'owner' | 'repo'>,
+  id: number,
+  { head, by, reason }: { readonly head: string; readonly by: string; readonly reason: string | null },
+): Promise<void> {
+  const { data } = await api.rest.checks.get({ owner, repo, check_run_id: id });
+  if (data.head_sha !== head || !data.name.startsWith(NAME_BEGINS))
+    throw new Error(`the check run ${id} ("${data.name}") is not one of Plimsoll on ${head.slice(0, 7)}`);
+  if (data.conclusion !== 'failure' && data.conclusion !== 'action_required') return;
+  const words = `Accepted by ${by}${reason === null ? '' : `: ${reason}`}`;
+  const summary = `**${escapeMarkdown(words)}**\n\n${data.output.summary ?? ''}`;
+  await api.rest.checks.update({
+    owner,
+    repo,
+    check_run_id: id,
+    status: 'completed',
+    conclusion: 'success',
+    output: { title: cut(words, TITLE_CHARACTERS), summary: cut(summary, SUMMARY_CHARACTERS) },
   });
 }
 

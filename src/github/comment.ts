@@ -32,7 +32,7 @@ export async function publishComment(
       api,
       target,
       marker,
-      body: `${formatMarker(marker)}\n${body}`,
+      text: body,
       author: await ownAuthor(api),
       warnings,
     });
@@ -52,47 +52,53 @@ interface Job {
   readonly api: Api;
   readonly target: CommentTarget;
   readonly marker: Marker;
-  readonly body: string;
+  readonly text: string;
   readonly author: Author;
   readonly warnings: string[];
 }
 
 type Author = (user: { readonly login: string; readonly type: string } | null) => boolean;
 
-interface Found {
+export interface OwnComment {
   readonly id: number;
   readonly url: string;
   readonly marker: Marker;
 }
 
+interface Found {
+  readonly comments: readonly OwnComment[];
+  /** By GitHub's clock, ISO 8601. */
+  readonly at: string;
+}
+
 async function publish(job: Job): Promise<string> {
   const found = await findOwn(job);
-  if (found.length > 0) {
+  if (found.comments.length > 0) {
     const url = await settle(job, found);
     if (url !== null) return url;
   }
-  const { api, target, body } = job;
+  const { api, target } = job;
   const created = await api.rest.issues.createComment({
     owner: target.owner,
     repo: target.repo,
     issue_number: target.prNumber,
-    body,
+    body: bodyOf(job, found),
   });
   // Another job may have found nothing at the same time: whoever sees two comments makes one of them.
-  const all = await findOwn(job).catch(() => []);
-  const oldest = all[0];
+  const all = await findOwn(job).catch(() => ({ ...found, comments: [] }));
+  const oldest = all.comments[0];
   if (!oldest || oldest.id === created.data.id) {
-    await removeOlder(job, all.slice(1));
+    await removeOlder(job, all.comments.slice(1));
     return created.data.html_url;
   }
   return (await settle(job, all)) ?? created.data.html_url;
 }
 
 /** Brings several comments down to the oldest one, with the newest content; null where it vanished meanwhile. */
-async function settle(job: Job, found: readonly Found[]): Promise<string | null> {
-  const { api, target, marker, body } = job;
-  const [keeper, ...others] = found as [Found, ...Found[]];
-  const newer = found.find((comment) => compareAge(comment.marker, marker) > 0);
+async function settle(job: Job, found: Found): Promise<string | null> {
+  const { api, target, marker } = job;
+  const [keeper, ...others] = found.comments as [OwnComment, ...OwnComment[]];
+  const newer = found.comments.find((comment) => compareAge(comment.marker, marker) > 0);
   if (newer) {
     job.warnings.push(
       `The comment on pull request #${target.prNumber} was written by a newer run (${newer.marker.run}, attempt ${newer.marker.attempt}) and was left as it is.`,
@@ -100,12 +106,19 @@ async function settle(job: Job, found: readonly Found[]): Promise<string | null>
     // Another's newer comment stays; what this very run put beside it does not.
     await removeAll(
       job,
-      found.filter((comment) => comment !== newer && comment !== keeper && compareAge(comment.marker, marker) === 0),
+      found.comments.filter(
+        (comment) => comment !== newer && comment !== keeper && compareAge(comment.marker, marker) === 0,
+      ),
     );
     return newer.url;
   }
   try {
-    await api.rest.issues.updateComment({ owner: target.owner, repo: target.repo, comment_id: keeper.id, body });
+    await api.rest.issues.updateComment({
+      owner: target.owner,
+      repo: target.repo,
+      comment_id: keeper.id,
+      body: bodyOf(job, found),
+    });
   } catch (error) {
     if ((error as { status?: number }).status === 404) return null;
     throw error;
@@ -114,13 +127,20 @@ async function settle(job: Job, found: readonly Found[]): Promise<string | null>
   return keeper.url;
 }
 
-const removeOlder = (job: Job, comments: readonly Found[]): Promise<void> =>
+/** A report on the commit that was reported on before keeps the time of the first one. */
+function bodyOf({ marker, text }: Job, { comments, at }: Found): string {
+  const before = comments.find((comment) => marker.head !== undefined && comment.marker.head === marker.head);
+  const since = marker.head === undefined ? undefined : (before?.marker.since ?? at);
+  return `${formatMarker({ ...marker, since })}\n${text}`;
+}
+
+const removeOlder = (job: Job, comments: readonly OwnComment[]): Promise<void> =>
   removeAll(
     job,
     comments.filter((comment) => compareAge(comment.marker, job.marker) < 0),
   );
 
-async function removeAll({ api, target, warnings }: Job, comments: readonly Found[]): Promise<void> {
+async function removeAll({ api, target, warnings }: Job, comments: readonly OwnComment[]): Promise<void> {
   for (const { id } of comments) {
     try {
       await api.rest.issues.deleteComment({ owner: target.owner, repo: target.repo, comment_id: id });
@@ -131,20 +151,36 @@ async function removeAll({ api, target, warnings }: Job, comments: readonly Foun
   }
 }
 
-/** Our comments of this deployment on all pages, oldest first. */
-async function findOwn({ api, target, marker, author }: Job): Promise<Found[]> {
-  const comments = await api.paginate(api.rest.issues.listComments, {
-    owner: target.owner,
-    repo: target.repo,
-    issue_number: target.prNumber,
-    per_page: 100,
-  });
-  return comments
-    .flatMap(({ id, html_url: url, body, user }) => {
-      const theirs = parseMarker(body ?? '');
-      return theirs && sameComment(theirs, marker) && author(user) ? [{ id, url, marker: theirs }] : [];
-    })
-    .sort((left, right) => left.id - right.id);
+/** Our comments of this deployment, oldest first. */
+async function findOwn({ api, target, marker, author }: Job): Promise<Found> {
+  const { comments, at } = await listOwn(api, target, author);
+  return { comments: comments.filter((comment) => sameComment(comment.marker, marker)), at };
+}
+
+/** Our comments of all deployments, oldest first. @throws what the API throws */
+export const ownComments = async (api: Api, target: CommentTarget): Promise<readonly OwnComment[]> =>
+  (await listOwn(api, target, await ownAuthor(api))).comments;
+
+/** On all pages. */
+async function listOwn(api: Api, target: CommentTarget, author: Author): Promise<Found> {
+  let at = new Date().toISOString();
+  const comments = await api.paginate(
+    api.rest.issues.listComments,
+    { owner: target.owner, repo: target.repo, issue_number: target.prNumber, per_page: 100 },
+    ({ headers, data }) => {
+      if (headers.date !== undefined) at = new Date(headers.date).toISOString();
+      return data;
+    },
+  );
+  return {
+    comments: comments
+      .flatMap(({ id, html_url: url, body, user }) => {
+        const marker = parseMarker(body ?? '');
+        return marker && author(user) ? [{ id, url, marker }] : [];
+      })
+      .sort((left, right) => left.id - right.id),
+    at,
+  };
 }
 
 /**

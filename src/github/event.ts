@@ -137,6 +137,42 @@ function issueComment(payload: unknown, env: Env): Specific {
   return { ...onBranch(payload, env), prNumber: issue.pull_request ? issue.number : null };
 }
 
+const writtenPayload = z.looseObject({
+  action: z.string(),
+  comment: z.looseObject({
+    id: number,
+    body: z.string(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    user: z.looseObject({ login: z.string(), type: z.string() }).nullable(),
+  }),
+});
+
+/** The comment that started this job, of `issue_comment`. */
+export interface WrittenComment {
+  readonly action: string;
+  readonly id: number;
+  readonly body: string;
+  readonly author: string;
+  readonly isBot: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** @throws PlimsollError as readEvent */
+export function readComment(env: Env): WrittenComment {
+  const { action, comment } = check(writtenPayload, readPayload(env));
+  return {
+    action,
+    id: comment.id,
+    body: comment.body,
+    author: comment.user?.login ?? '',
+    isBot: comment.user?.type !== 'User',
+    createdAt: comment.created_at,
+    updatedAt: comment.updated_at,
+  };
+}
+
 const workflowRunPayload = z.looseObject({
   workflow_run: z.looseObject({
     id: number,

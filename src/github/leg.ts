@@ -3,7 +3,9 @@
 
 import * as core from '@actions/core';
 import { EXIT } from '../errors.ts';
-import { type Api, createApi } from './api.ts';
+import type { Accepted, Stands } from '../judge/accept.ts';
+import { acceptedByMerge, findAccept } from './accept.ts';
+import { type Api, createApi, explainFailure } from './api.ts';
 import { type CheckResult, type CheckTarget, cancelCheck, checkName, completeCheck, openCheck } from './check.ts';
 import { publishComment } from './comment.ts';
 import type { EventContext } from './event.ts';
@@ -63,20 +65,27 @@ export async function begin(leg: Leg): Promise<Leg> {
   return { ...leg, check: id };
 }
 
+export interface Report {
+  /** Markdown, as the check run's summary. */
+  readonly comment: string;
+  readonly summary: string;
+  readonly check: CheckResult;
+  readonly stands: Stands;
+}
+
 /** Summary, check run and comment. A cancelled job leaves the comment to the job that replaced it. Never throws. */
-export async function publish(
-  leg: Leg,
-  { comment, summary, check }: { readonly comment: string; readonly summary: string; readonly check: CheckResult },
-): Promise<Published> {
+export async function publish(leg: Leg, { comment, summary, check, stands }: Report): Promise<Published> {
   const { inputs, event, cancelled, secrets } = leg;
   const warnings = inputs.summary ? [...writeSummary(withoutSecrets(summary, secrets))] : [];
   const limit = AbortSignal.timeout(cancelled.aborted ? CANCELLED_LIMIT_MS : PUBLISH_LIMIT_MS);
   let published = NOTHING_PUBLISHED;
+  let checkId: number | null = null;
 
   const target = targetOf(leg);
   if (target !== null) {
     try {
       const done = await withApi(leg, limit, (api) => completeCheck(api, target, leg.check, masked(check, secrets)));
+      checkId = done.id;
       published = { ...published, checkUrl: done.url, checkCompleted: done.completed };
       warnings.push(...done.warnings);
     } catch (error) {
@@ -89,7 +98,8 @@ export async function publish(
   }
   if (inputs.comment && event.kind === 'pull_request' && event.prNumber !== null && !cancelled.aborted) {
     const pull = { owner: event.owner, repo: event.repo, prNumber: event.prNumber };
-    const marker = { config: leg.configPath, name: inputs.name, run: event.runId, attempt: event.attempt };
+    const { runId: run, attempt, headSha: head } = event;
+    const marker = { config: leg.configPath, name: inputs.name, run, attempt, head, stands, check: checkId };
     try {
       const done = await withApi(leg, AbortSignal.any([cancelled, limit]), (api) =>
         publishComment(api, pull, marker, withoutSecrets(comment, secrets)),
@@ -102,6 +112,36 @@ export async function publish(
   }
   for (const warning of warnings) core.warning(warning, { title: 'Plimsoll' });
   return published;
+}
+
+/** Whether what was reported on this very commit has been accepted meanwhile. Never throws: what cannot be read is not. */
+export async function readAccept(leg: Leg): Promise<Accepted | null> {
+  const { inputs, event, configPath: config, cancelled } = leg;
+  if (event.kind !== 'pull_request' || event.prNumber === null || inputs.token === '') return null;
+  const { owner, repo, prNumber, headSha: head } = event;
+  try {
+    const limit = AbortSignal.any([cancelled, AbortSignal.timeout(OPEN_LIMIT_MS)]);
+    return await withApi(leg, limit, (api) =>
+      findAccept(api, { owner, repo, prNumber }, { config, name: inputs.name, head }),
+    );
+  } catch (error) {
+    core.info(inertLine(explainFailure(error, 'read whether the change was accepted', 'pull-requests: read')));
+    return null;
+  }
+}
+
+/** After a merge: why the level of this commit is a new one. Never throws. */
+export async function readMergedAccept(inputs: Inputs, event: EventContext, config: string): Promise<string | null> {
+  if (event.kind !== 'push' || inputs.token === '') return null;
+  try {
+    return await withApi({ inputs, event }, AbortSignal.timeout(OPEN_LIMIT_MS), (api) =>
+      acceptedByMerge(api, event, event.headSha, { config, name: inputs.name }),
+    );
+  } catch (error) {
+    const words = explainFailure(error, 'read whether the merged change was accepted', 'pull-requests: read');
+    core.warning(inertLine(`${words} No new segment was begun.`), { title: 'Plimsoll' });
+    return null;
+  }
 }
 
 /** For the post step: completes what a killed main step left in progress. @throws where the API would not */

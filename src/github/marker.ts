@@ -9,12 +9,20 @@ const markerSchema = z.object({
   name: z.string(),
   run: z.number().int().positive(),
   attempt: z.number().int().positive(),
+  /** The commit that was judged. */
+  head: z.string().optional(),
+  /** When GitHub first had a report on that commit: what was accepted before was not accepted in knowledge of it. */
+  since: z.iso.datetime().optional(),
+  /** Whether somebody may accept what was found: judge/accept.ts. */
+  stands: z.enum(['clean', 'acceptable', 'final']).optional(),
+  /** Id of the check run that carries the same verdict. */
+  check: z.number().int().positive().nullish(),
 });
 export type Marker = z.output<typeof markerSchema>;
 
 /** Cannot be left early: neither "--", angle brackets nor any kind of line break survive inside. */
-export function formatMarker({ config, name, run, attempt }: Marker): string {
-  const json = JSON.stringify({ config, name, run, attempt })
+export function formatMarker({ config, name, run, attempt, head, since, stands, check }: Marker): string {
+  const json = JSON.stringify({ config, name, run, attempt, head, since, stands, check })
     .replaceAll('--', '-\\u002d')
     .replaceAll('<', '\\u003c')
     .replaceAll('>', '\\u003e')
@@ -34,7 +42,9 @@ export function parseMarker(body: string): Marker | null {
   }
 }
 
-export const sameComment = (left: Marker, right: Marker): boolean =>
+type Whose = Pick<Marker, 'config' | 'name'>;
+
+export const sameComment = (left: Whose, right: Whose): boolean =>
   left.config === right.config && left.name === right.name;
 
 /** Run ids grow; within a run, attempts do. Negative: `left` is older. */

@@ -9,6 +9,7 @@ import type { BaselineLookup } from '../baseline/schema.ts';
 import { findBaseline } from '../baseline/store.ts';
 import { type Config, STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
+import type { Accepted } from '../judge/accept.ts';
 import { judge } from '../judge/judge.ts';
 import type { Verdict } from '../judge/verdict.ts';
 import type { RunRecord } from '../record/schema.ts';
@@ -16,7 +17,7 @@ import { VERSION } from '../version.ts';
 import { createApi, explainFailure } from './api.ts';
 import { type EventContext, type OtherRun, readOtherRun } from './event.ts';
 import type { Inputs } from './inputs.ts';
-import type { Leg } from './leg.ts';
+import { type Leg, readAccept } from './leg.ts';
 import { type ResolvedPolicy, resolveBasePolicy } from './policy.ts';
 import { findPull, type Pull } from './pulls.ts';
 import { type Told, tellFailure, tellVerdict } from './tell.ts';
@@ -119,7 +120,8 @@ async function tellOne(inputs: Inputs, event: EventContext, configPath: string, 
       commit: event.headSha,
     });
     const lookup = findBaseline(policy.baselines, name, record.environment);
-    const verdict = judgeUntrusted(record, lookup, policy, file);
+    const accepted = await readAccept(leg);
+    const verdict = judgeUntrusted(record, lookup, policy, file, accepted);
     return await tellVerdict(
       leg,
       {
@@ -136,6 +138,7 @@ async function tellOne(inputs: Inputs, event: EventContext, configPath: string, 
           configPath,
           plimsoll: VERSION,
           untrusted: true,
+          accepted,
         },
         folder: { write() {} },
         exitCode: verdict.exitCode,
@@ -148,9 +151,21 @@ async function tellOne(inputs: Inputs, event: EventContext, configPath: string, 
 }
 
 /** What a record of the right shape can still break is the record's fault. */
-function judgeUntrusted(record: RunRecord, lookup: BaselineLookup, { config }: ResolvedPolicy, file: string): Verdict {
+function judgeUntrusted(
+  record: RunRecord,
+  lookup: BaselineLookup,
+  { config }: ResolvedPolicy,
+  file: string,
+  accepted: Accepted | null,
+): Verdict {
   try {
-    return judge({ record, lookup, policy: config, expected: expectedStages(config, record) });
+    return judge({
+      record,
+      lookup,
+      policy: config,
+      expected: expectedStages(config, record),
+      provenance: { policyChanges: [], noPolicyAtBase: false, accepted },
+    });
   } catch (error) {
     throw new PlimsollError(
       'ARTIFACT_REFUSED',

@@ -4,6 +4,7 @@
 import * as core from '@actions/core';
 import { maskSecrets } from '../deployment/mask.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
+import { standsOf } from '../judge/accept.ts';
 import { renderComment } from '../report/comment.ts';
 import { renderFailure } from '../report/failure.ts';
 import type { ReportInput } from '../report/input.ts';
@@ -46,6 +47,7 @@ export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string 
         summary: comment,
         annotations: annotationsOf(verdict.sla, pathInRepository(process.cwd(), leg.configPath)),
       },
+      stands: exitCode === verdict.exitCode ? standsOf(verdict) : 'final',
     });
     folder.write('comment', comment);
   } catch (error) {
@@ -98,6 +100,7 @@ export async function tellFailure(leg: Leg | null, error: unknown): Promise<Told
       summary: rendered,
       annotations: [],
     },
+    stands: 'final',
   });
   return {
     outputs: {

@@ -6,6 +6,7 @@ import type { BaselineLookup } from '../baseline/schema.ts';
 import type { Config, Gate, StageName } from '../config/schema.ts';
 import { resolveMetric } from '../metrics.ts';
 import type { RunRecord } from '../record/schema.ts';
+import { type Accepted, withAccept } from './accept.ts';
 import { climb } from './climb.ts';
 import { type Evidence, gather } from './compare.ts';
 import { type Decision, decide, type Look, lookOf } from './decide.ts';
@@ -35,7 +36,11 @@ export interface JudgeInput {
   /** Why no further boot is possible, as a clause; null or absent = one is. */
   readonly overBudget?: string | null;
   /** Where the policy came from, as far as the verdict has to say it. */
-  readonly provenance?: { readonly policyChanges: readonly string[]; readonly noPolicyAtBase: boolean };
+  readonly provenance?: {
+    readonly policyChanges: readonly string[];
+    readonly noPolicyAtBase: boolean;
+    readonly accepted?: Accepted | null;
+  };
 }
 
 /** Never throws on a record that fits its schema. */
@@ -75,7 +80,7 @@ export function judge(input: JudgeInput): Verdict {
     decisions,
   );
   const baselineBoots = Math.max(0, ...stages.map(({ baseline }) => baseline.length));
-  return {
+  const verdict: Verdict = {
     schema: 'plimsoll/verdict',
     version: 1,
     outcome,
@@ -107,6 +112,8 @@ export function judge(input: JudgeInput): Verdict {
       failsOnRegression: policy.failOn.includes('regression'),
     }),
   };
+  const accepted = input.provenance?.accepted ?? null;
+  return accepted === null ? verdict : withAccept(verdict, accepted);
 }
 
 const EXIT_CODES = { pass: 0, warn: 0, fail: 1, invalid: 4 } as const satisfies Record<Outcome, number>;

@@ -3,6 +3,7 @@
 
 import type { BaselineFile } from '../baseline/schema.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Accepted } from '../judge/accept.ts';
 import type { Verdict } from '../judge/verdict.ts';
 import type { RunRecord } from '../record/schema.ts';
 
@@ -22,6 +23,8 @@ export interface Provenance {
   readonly plimsoll: string;
   /** The record came from a run whose code could write into it what it liked. */
   readonly untrusted?: boolean;
+  /** Who accepted what an earlier report on this commit had found. */
+  readonly accepted?: Accepted | null;
 }
 
 export interface ReportInput {

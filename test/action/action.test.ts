@@ -5,7 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
+import type { BaselineFile } from '../../src/baseline/schema.ts';
+import { formatMarker } from '../../src/github/marker.ts';
+import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
 import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
 
@@ -119,7 +121,10 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.doesNotMatch(first.log, /##\[/);
     assert.equal(stage.fake.comments.length, 1);
     const [comment] = stage.fake.comments;
-    assert.match(comment!.body, /^<!-- plimsoll \{"config":"plimsoll\.yml","name":"","run":100,"attempt":1\} -->\n/);
+    assert.match(
+      comment!.body,
+      /^<!-- plimsoll \{"config":"plimsoll\.yml","name":"","run":100,"attempt":1,"head":"[0-9a-f]{40}","since":"[^"]+","stands":"clean","check":null\} -->\n/,
+    );
     assert.match(comment!.body, /1ms/, 'the change of the rules is said');
     assert.equal(
       comment!.body.slice(comment!.body.indexOf('\n') + 1),
@@ -275,6 +280,46 @@ suite('the bundled action', { concurrency: 3 }, () => {
     );
     assert.equal(verdict.baseline?.boots, 1);
     assert.ok(!existsSync(join(stage.clone.path, 'baselines')), 'gating stores nothing');
+  });
+
+  test('the first baseline after the merge of an accepted change begins a segment with its reason, the next one joins it', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const main = shallowClone(t, stage.origin, 'main');
+    const push = (): Promise<Ended> =>
+      runStep(
+        t,
+        stepOf(stage, {
+          cwd: main.path,
+          event: 'push',
+          payload: { after: stage.baseSha },
+          inputs: { mode: 'baseline' },
+        }),
+      );
+    assert.equal((await push()).code, 0);
+    const at = (hour: number): string => `2026-05-01T0${hour}:00:00Z`;
+    const marker = { config: 'plimsoll.yml', name: '', run: 9, attempt: 1, head: stage.headSha, since: at(1) };
+    stage.fake.add(ACTIONS_BOT, formatMarker({ ...marker, stands: 'acceptable' }));
+    stage.fake.add({ login: 'grace', type: 'User' }, '/plimsoll accept FP8', at(2));
+    stage.fake.permissions.grace = 'write';
+    stage.fake.pulls.push({
+      number: REPOSITORY.pull,
+      head: { owner: 'octo', repositoryId: 1, branch: 'change', sha: stage.headSha },
+      base: { branch: 'main', sha: stage.baseSha },
+      state: 'closed',
+      merged: { commit: stage.baseSha, at: at(3) },
+    });
+    for (const run of [await push(), await push()]) assert.equal(run.code, 0, run.log);
+    const [file] = readdirSync(join(main.path, 'baselines/sim'));
+    const stored = JSON.parse(readFileSync(join(main.path, 'baselines/sim', file!), 'utf8')) as BaselineFile;
+    assert.deepEqual(
+      stored.stages.benchmark![0]!.segments.map(({ reason, boots }) => [reason, boots.length]),
+      [
+        ['first baseline', 1],
+        [`accepted by grace in #${REPOSITORY.pull}: FP8`, 2],
+      ],
+    );
+    assert.deepEqual(stage.fake.violations, []);
   });
 
   for (const [event, mode] of [

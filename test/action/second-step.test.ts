@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
 import { formatBaseline } from '../../src/baseline/store.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
-import { type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
+import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { createRepository, type Repository, shallowClone } from '../github/repository.ts';
 import { baselineOf, bootOf, HOSTILE, recordOf } from '../report/fixtures.ts';
 import { buildBundles, type Ended, runStep } from './runner.ts';
@@ -228,6 +228,40 @@ suite('the bundled action in mode comment', { concurrency: 2 }, () => {
     assert.equal(twice.code, 2, twice.log);
     assert.match(twice.log, /several open pull requests \(#7, #8\)/);
     assert.equal(stage.fake.comments.length + stage.fake.checks.length, 0);
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
+  test('a regression that somebody with write access accepted after its report is a warning, until the next push', async (t) => {
+    const stage = await scene(t);
+    const accept = { login: 'grace', type: 'User' } as const;
+    stage.fake.permissions.grace = 'write';
+    const at = (seconds: number): string => new Date(Date.now() + seconds * 1_000).toISOString();
+    stage.fake.add(accept, '/plimsoll accept too early', at(-60));
+    lay(stage, recordAt(1.3));
+    const found = await tell(t, stage);
+    assert.equal(found.code, 1, found.log);
+    const comment = stage.fake.comments[1]!;
+    assert.match(comment.body.split('\n')[0]!, /"stands":"acceptable","check":\d+\}/);
+    stage.fake.add({ login: 'mallory', type: 'User' }, '/plimsoll accept please', at(10));
+    stage.fake.add(ACTIONS_BOT, '/plimsoll accept I am a bot', at(10));
+    stage.fake.add(accept, '/plimsoll accept was another text', at(10), at(20));
+    assert.equal((await tell(t, stage)).code, 1, 'none of these counts');
+    stage.fake.add(accept, '/plimsoll accept FP8, agreed in <b>#9</b>', at(10));
+    const accepted = await tell(t, stage);
+    assert.equal(accepted.code, 0, accepted.log);
+    assert.equal(accepted.outputs.verdict, 'warn');
+    assert.match(comment.body, /Accepted by grace \(FP8, agreed in &lt;b&gt;/);
+    assert.doesNotMatch(comment.body, /✅/u);
+    assert.equal((await tell(t, stage)).code, 0, 'also when it is told once more');
+    stage.fake.faults.push({ path: /permission$/, times: 9, status: 403, message: 'no' });
+    assert.equal((await tell(t, stage)).code, 1, 'an accept that cannot be read is none');
+    stage.fake.faults.length = 0;
+
+    const pushed = 'f'.repeat(40);
+    stage.fake.pulls[0]!.head.sha = pushed;
+    lay(stage, recordAt(1.3, { subject: { commit: pushed } }));
+    const next = await tell(t, stage, {}, payload({ id: 95, head_sha: pushed }));
+    assert.equal(next.code, 1, 'a newer push needs a newer accept');
     assert.deepEqual(stage.fake.violations, []);
   });
 

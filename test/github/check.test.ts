@@ -43,7 +43,7 @@ test('in progress on the commit under test first, then completed in place, with 
     ['Plimsoll: llm (h100)', TARGET.headSha, 'in_progress'],
   );
   const done = await completeCheck(apiOf(fake), TARGET, id, { ...RESULT, annotations: annotations(1) });
-  assert.deepEqual(done, { url: `https://github.com/octo/serving/runs/${id}`, completed: true, warnings: [] });
+  assert.deepEqual(done, { id, url: `https://github.com/octo/serving/runs/${id}`, completed: true, warnings: [] });
   assert.equal(fake.checks.length, 1);
   assert.deepEqual(
     [check!.status, check!.conclusion, check!.title, check!.summary, check!.details_url],

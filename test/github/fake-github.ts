@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { validate as validateQuery } from '@octokit/graphql-schema';
 import { Ajv } from 'ajv';
+import { COMMAND_OPERATIONS } from './fake-commands.ts';
 import { type FakePull, PULL_OPERATIONS } from './fake-pulls.ts';
 import { type Described, description, resolve } from './openapi.ts';
 
@@ -16,6 +17,8 @@ export interface FakeComment {
   readonly id: number;
   body: string;
   readonly user: FakeUser;
+  readonly createdAt?: string | undefined;
+  readonly updatedAt?: string | undefined;
 }
 export interface FakeCheck {
   readonly id: number;
@@ -54,6 +57,10 @@ export interface FakeGitHub extends AsyncDisposable {
   readonly checks: FakeCheck[];
   readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
   readonly pulls: FakePull[];
+  readonly reactions: { readonly comment: number; readonly content: string }[];
+  /** By login; who is not named may not even read. */
+  readonly permissions: Record<string, 'admin' | 'write' | 'read' | 'none'>;
+  readonly reruns: { readonly run: number; readonly jobs: 'all' | 'failed' }[];
   /** Where a request or an answer was not what GitHub describes; a test ends by finding this empty. */
   readonly violations: string[];
   readonly faults: Fault[];
@@ -61,10 +68,11 @@ export interface FakeGitHub extends AsyncDisposable {
   viewer: FakeUser | null;
   /** Runs when a request has arrived, before it is carried out: another job's doing. */
   before: ((method: string, path: string) => void) | null;
-  add(user: FakeUser, body: string): FakeComment;
+  add(user: FakeUser, body: string, createdAt?: string, updatedAt?: string): FakeComment;
 }
 
 export const ACTIONS_BOT: FakeUser = { login: 'github-actions[bot]', type: 'Bot' };
+const MADE_AT = '2026-01-01T00:00:00Z';
 export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
 
 export async function startFakeGitHub(): Promise<FakeGitHub> {
@@ -77,13 +85,16 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     comments: [],
     checks: [],
     pulls: [],
+    reactions: [],
+    permissions: {},
+    reruns: [],
     requests: [],
     violations: [],
     faults: [],
     viewer: ACTIONS_BOT,
     before: null,
-    add(user, body) {
-      const comment = { id: ++lastId, body, user };
+    add(user, body, createdAt, updatedAt = createdAt) {
+      const comment = { id: ++lastId, body, user, createdAt, updatedAt };
       fake.comments.push(comment);
       return comment;
     },
@@ -172,18 +183,23 @@ export type Operations = Readonly<Record<string, Readonly<Record<string, CarryOu
 
 const OPERATIONS: Operations = {
   ...PULL_OPERATIONS,
+  ...COMMAND_OPERATIONS,
   [COMMENTS]: {
     GET(fake, parameters, query) {
       if (!isOurs(parameters)) return NOT_FOUND;
       const size = Number(query.get('per_page') ?? 30);
       const page = Number(query.get('page') ?? 1);
-      const pages = Math.max(1, Math.ceil(fake.comments.length / size));
+      const since = query.get('since');
+      const comments = fake.comments.filter(
+        ({ updatedAt = MADE_AT }) => since === null || Date.parse(updatedAt) >= Date.parse(since),
+      );
+      const pages = Math.max(1, Math.ceil(comments.length / size));
       const link = (to: number, rel: string): string =>
         `<${fake.url}${fill(COMMENTS, parameters)}?per_page=${size}&page=${to}>; rel="${rel}"`;
       const links = page < pages ? [link(page + 1, 'next'), link(pages, 'last')] : [];
       return {
         status: 200,
-        body: fake.comments.slice((page - 1) * size, page * size).map((comment) => render(fake, comment)),
+        body: comments.slice((page - 1) * size, page * size).map((comment) => render(fake, comment)),
         ...(links.length > 0 ? { headers: { link: links.join(', ') } } : {}),
       };
     },
@@ -231,6 +247,10 @@ const OPERATIONS: Operations = {
     },
   },
   [CHECK]: {
+    GET(fake, parameters) {
+      const check = fake.checks.find((candidate) => String(candidate.id) === parameters.check_run_id);
+      return check && isOurRepository(parameters) ? { status: 200, body: renderCheck(fake, check) } : NOT_FOUND;
+    },
     PATCH(fake, parameters, _query, body) {
       const check = fake.checks.find((candidate) => String(candidate.id) === parameters.check_run_id);
       if (!check || !isOurRepository(parameters)) return NOT_FOUND;
@@ -285,7 +305,7 @@ const fill = (template: string, parameters: Parameters): string =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => parameters[name] ?? '');
 
 /** A comment in full, as the description demands it. */
-function render(fake: FakeGitHub, { id, body, user }: FakeComment): unknown {
+function render(fake: FakeGitHub, { id, body, user, createdAt = MADE_AT, updatedAt = MADE_AT }: FakeComment): unknown {
   const { owner, repo, pull } = REPOSITORY;
   const person = `${fake.url}/users/${encodeURIComponent(user.login)}`;
   return {
@@ -295,8 +315,8 @@ function render(fake: FakeGitHub, { id, body, user }: FakeComment): unknown {
     html_url: `https://github.com/${owner}/${repo}/pull/${pull}#issuecomment-${id}`,
     issue_url: `${fake.url}/repos/${owner}/${repo}/issues/${pull}`,
     body,
-    created_at: '2026-01-01T00:00:00Z',
-    updated_at: '2026-01-01T00:00:00Z',
+    created_at: createdAt,
+    updated_at: updatedAt,
     author_association: user.type === 'Bot' ? 'NONE' : 'CONTRIBUTOR',
     performed_via_github_app: null,
     user: {
@@ -386,8 +406,9 @@ function checkRequest({ name, described, parameters }: Operation, target: URL, b
       : [`${name}: no ${place} parameter ${key}`];
   });
   const schema = described.requestBody?.content['application/json']?.schema;
-  if (schema) problems.push(...problemsOf(schema, { value: body }, `${name} body`, 'value'));
-  else if (body !== undefined) problems.push(`${name}: takes no body`);
+  const optional = body === undefined && described.requestBody?.required !== true;
+  if (schema && !optional) problems.push(...problemsOf(schema, { value: body }, `${name} body`, 'value'));
+  else if (!schema && body !== undefined) problems.push(`${name}: takes no body`);
   return problems;
 }
 

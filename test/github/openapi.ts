@@ -7,7 +7,10 @@ const PATH = new URL('../../node_modules/@octokit/openapi/generated/api.github.c
 
 export interface Described {
   readonly parameters?: readonly unknown[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly requestBody?: {
+    readonly required?: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: object }>>;
+  };
   readonly responses: Readonly<Record<string, unknown>>;
 }
 type Node = { readonly [key: string]: unknown };

@@ -1,0 +1,38 @@
+// What commands in comments ask of the fake GitHub: permissions, reactions, runs that are started again.
+
+import { isOurRepository, NOT_FOUND, type Operations } from './fake-github.ts';
+import { sample } from './openapi.ts';
+
+export const COMMAND_OPERATIONS: Operations = {
+  '/repos/{owner}/{repo}/collaborators/{username}/permission': {
+    GET(fake, parameters) {
+      if (!isOurRepository(parameters)) return NOT_FOUND;
+      const permission = fake.permissions[decodeURIComponent(parameters.username ?? '')] ?? 'none';
+      const body = sample('repository-collaborator-permission', { permission, role_name: permission, user: null });
+      return { status: 200, body };
+    },
+  },
+  '/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions': {
+    POST(fake, parameters, _query, body) {
+      const { content } = body as { content: string };
+      const comment = Number(parameters.comment_id);
+      if (!isOurRepository(parameters) || !fake.comments.some(({ id }) => id === comment)) return NOT_FOUND;
+      fake.reactions.push({ comment, content });
+      return { status: 201, body: sample('reaction', { content, created_at: '2026-01-01T00:00:00Z' }) };
+    },
+  },
+  '/repos/{owner}/{repo}/actions/runs/{run_id}/rerun': {
+    POST(fake, parameters) {
+      if (!isOurRepository(parameters)) return NOT_FOUND;
+      fake.reruns.push({ run: Number(parameters.run_id), jobs: 'all' });
+      return { status: 201, body: {} };
+    },
+  },
+  '/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs': {
+    POST(fake, parameters) {
+      if (!isOurRepository(parameters)) return NOT_FOUND;
+      fake.reruns.push({ run: Number(parameters.run_id), jobs: 'failed' });
+      return { status: 201, body: {} };
+    },
+  },
+};
