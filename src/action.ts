@@ -9,6 +9,7 @@ import { addRunToStore } from './baseline/store.ts';
 import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
+import { writeFileAtomic } from './files.ts';
 import { obeyComment } from './github/chat.ts';
 import { type EventContext, fileUrl, readEvent } from './github/event.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
@@ -18,6 +19,7 @@ import { pathInRepository, resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { tellOtherRun } from './github/second-step.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
+import { renderBadge } from './report/badge.ts';
 import { type RunMode, type RunResult, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
 import { createLogProgress, type Progress } from './runner/progress.ts';
@@ -157,12 +159,8 @@ function inert(log: Progress): Progress {
  * @param accepted why this level is a new one; the first run that says so begins its segment
  * @returns where the branch has the file once it is committed; null where nothing was added
  */
-function storeRun(
-  inputs: Inputs,
-  event: EventContext,
-  { record, baseline }: RunResult,
-  accepted: string | null,
-): string | null {
+function storeRun(inputs: Inputs, event: EventContext, result: RunResult, accepted: string | null): string | null {
+  const { record, baseline } = result;
   const begins = accepted !== null && !hasSegment(baseline, accepted);
   if (begins) core.info(inertLine(`baseline: a new segment begins: ${accepted}`));
   const stored = addRunToStore(inputs.baselines, record, begins ? { newSegment: { reason: accepted } } : {});
@@ -170,6 +168,8 @@ function storeRun(
   for (const refused of stored.refused) core.warning(`baseline: not added: ${refused}`);
   if (stored.path === null) return null;
   core.info(`baseline: ${stored.path} changed; commit it to keep it`);
+  const badge = renderBadge(result);
+  if (badge !== null) writeFileAtomic(stored.path.replace(/\.json$/, '.svg'), badge);
   const path = pathInRepository(process.cwd(), stored.path);
   return path === null ? null : fileUrl(event, path);
 }

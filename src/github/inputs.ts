@@ -3,7 +3,7 @@
 import { PlimsollError } from '../errors.ts';
 
 export const MODES = ['gate', 'baseline', 'measure', 'comment', 'command'] as const;
-export const CHARTS = ['mermaid', 'none'] as const;
+export const CHARTS = ['mermaid', 'branch', 'none'] as const;
 export const GATES = ['job', 'check'] as const;
 
 export interface Inputs {
@@ -21,6 +21,7 @@ export interface Inputs {
   readonly check: boolean;
   readonly summary: boolean;
   readonly charts: (typeof CHARTS)[number];
+  readonly chartsBranch: string;
   readonly allowForks: boolean;
   readonly name: string;
   /** Only of `mode: comment`: where the other run's artifact was unpacked. */
@@ -35,17 +36,11 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
     const given = (env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
     return given === '' ? otherwise : given;
   };
-  const oneOf = <const Word extends string>(
-    name: string,
-    words: readonly Word[],
-    otherwise: Word,
-    later: readonly string[] = [],
-  ): Word => {
+  const oneOf = <const Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word => {
     const given = text(name, otherwise);
-    const expected = `it takes ${words.map((word) => `"${word}"`).join(', ')}`;
     return (
       words.find((word) => word === given) ??
-      refuse(name, given, later.includes(given) ? `that is ${LATER}: ${expected}` : expected)
+      refuse(name, given, `it takes ${words.map((word) => `"${word}"`).join(', ')}`)
     );
   };
   const yesNo = (name: string, otherwise: boolean): boolean => {
@@ -65,8 +60,9 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
   const name = text('name', '');
   if (/[\n\r]/.test(name) || name.length > 100) refuse('name', name, 'it takes one line of at most 100 characters');
   if (yesNo('artifact', false)) refuse('artifact', 'true', `that is ${LATER}: upload the folder \`out\` in a step`);
-  const chartsBranch = text('charts-branch', '');
-  if (chartsBranch !== '') refuse('charts-branch', chartsBranch, `charts on a branch are ${LATER}: leave it empty`);
+  const chartsBranch = text('charts-branch', 'plimsoll-charts');
+  if (!/^[\w-][\w./-]*$/.test(chartsBranch) || chartsBranch.startsWith('refs/'))
+    refuse('charts-branch', chartsBranch, 'it takes the name of a branch, of letters, digits, ".", "/", "_" and "-"');
   const gate = oneOf('gate', GATES, 'job');
   const check = yesNo('check', false);
   return {
@@ -80,7 +76,8 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
     comment: yesNo('comment', true),
     check: check || gate === 'check',
     summary: yesNo('summary', true),
-    charts: oneOf('charts', CHARTS, 'mermaid', ['branch']),
+    charts: oneOf('charts', CHARTS, 'mermaid'),
+    chartsBranch,
     allowForks: yesNo('allow-forks', false),
     name,
     artifactPath: onePath('artifact-path', 'plimsoll-artifact'),

@@ -4,8 +4,10 @@
 import * as core from '@actions/core';
 import { EXIT } from '../errors.ts';
 import type { Accepted, Stands } from '../judge/accept.ts';
+import type { Chart, DrawnChart } from '../report/charts.ts';
 import { acceptedByMerge, findAccept } from './accept.ts';
 import { type Api, createApi, explainFailure } from './api.ts';
+import { chartsFolder, pushCharts } from './charts-branch.ts';
 import { type CheckResult, type CheckTarget, cancelCheck, checkName, completeCheck, openCheck } from './check.ts';
 import { publishComment } from './comment.ts';
 import type { EventContext } from './event.ts';
@@ -16,6 +18,7 @@ import { inertLine, saveState, withoutSecrets, writeSummary } from './outputs.ts
 const OPEN_LIMIT_MS = 20_000;
 /** All of publishing together; the verdict is in the log by then. */
 const PUBLISH_LIMIT_MS = 60_000;
+const CHARTS_LIMIT_MS = 40_000;
 /** A cancelled job has seconds left. */
 const CANCELLED_LIMIT_MS = 3_000;
 
@@ -96,8 +99,8 @@ export async function publish(leg: Leg, { comment, summary, check, stands }: Rep
       saveUnfinished();
     }
   }
-  if (inputs.comment && event.kind === 'pull_request' && event.prNumber !== null && !cancelled.aborted) {
-    const pull = { owner: event.owner, repo: event.repo, prNumber: event.prNumber };
+  if (writesComment(leg)) {
+    const pull = { owner: event.owner, repo: event.repo, prNumber: event.prNumber! };
     const { runId: run, attempt, headSha: head } = event;
     const marker = { config: leg.configPath, name: inputs.name, run, attempt, head, stands, check: checkId };
     try {
@@ -112,6 +115,26 @@ export async function publish(leg: Leg, { comment, summary, check, stands }: Rep
   }
   for (const warning of warnings) core.warning(warning, { title: 'Plimsoll' });
   return published;
+}
+
+export const writesComment = ({ inputs, event, cancelled }: Leg): boolean =>
+  inputs.comment && event.kind === 'pull_request' && event.prNumber !== null && !cancelled.aborted;
+
+/** Puts charts where the comment can show them; null with a warning where that cannot be. Never throws. */
+export async function publishCharts(leg: Leg, charts: readonly Chart[]): Promise<readonly DrawnChart[] | null> {
+  const { inputs, event, deployment, cancelled } = leg;
+  const { owner, repo, serverUrl, runId, attempt } = event;
+  const folder = chartsFolder(runId, attempt, [deployment, inputs.name].filter(Boolean).join('-'));
+  try {
+    return await withApi(leg, AbortSignal.any([cancelled, AbortSignal.timeout(CHARTS_LIMIT_MS)]), (api) =>
+      pushCharts(api, { owner, repo, serverUrl, branch: inputs.chartsBranch, folder }, charts),
+    );
+  } catch (error) {
+    core.warning(inertLine(explainFailure(error, 'put the charts on their branch', 'contents: write')), {
+      title: 'Plimsoll',
+    });
+    return null;
+  }
 }
 
 /** Whether what was reported on this very commit has been accepted meanwhile. Never throws: what cannot be read is not. */

@@ -5,6 +5,7 @@ import * as core from '@actions/core';
 import { maskSecrets } from '../deployment/mask.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
 import { standsOf } from '../judge/accept.ts';
+import { type DrawnChart, renderCharts } from '../report/charts.ts';
 import { renderComment } from '../report/comment.ts';
 import { renderFailure } from '../report/failure.ts';
 import type { ReportInput } from '../report/input.ts';
@@ -13,7 +14,7 @@ import { renderSummary } from '../report/summary.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { annotationsOf, conclusionOf } from './check.ts';
 import { failureLog } from './failure-log.ts';
-import { gatedExit, type Leg, NOTHING_PUBLISHED, publish } from './leg.ts';
+import { gatedExit, type Leg, NOTHING_PUBLISHED, publish, publishCharts, writesComment } from './leg.ts';
 import { announce, NO_OUTPUTS, type Outputs, printInert, withoutSecrets } from './outputs.ts';
 import { pathInRepository } from './policy.ts';
 
@@ -37,7 +38,8 @@ export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string 
     announce(verdict);
     const { headline, tone } = tellStory(judged);
     const untrusted = judged.provenance.untrusted === true;
-    const comment = withoutSecrets(renderComment(judged, { charts: leg.inputs.charts }), leg.secrets);
+    const charts = leg.inputs.charts === 'branch' ? await drawCharts(leg, judged) : leg.inputs.charts;
+    const comment = withoutSecrets(renderComment(judged, { charts }), leg.secrets);
     published = await publish(leg, {
       comment,
       summary: renderSummary(judged),
@@ -66,6 +68,13 @@ export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string 
     },
     exitCode: gatedExit(exitCode, leg.inputs, published),
   };
+}
+
+/** Where charts cannot be put on their branch, those inside the comment stand in. */
+async function drawCharts(leg: Leg, judged: Judged): Promise<readonly DrawnChart[] | 'mermaid'> {
+  // What draws charts of a stranger's numbers has no reason to keep files of them.
+  if (!writesComment(leg) || judged.provenance.untrusted === true) return 'mermaid';
+  return (await publishCharts(leg, renderCharts(judged))) ?? 'mermaid';
 }
 
 /** @param leg null where not even inputs and event could be read: it stands in the log only */

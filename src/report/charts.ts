@@ -40,6 +40,21 @@ export interface Chart {
   readonly description: string;
 }
 
+/** A chart as a report links it. */
+export interface DrawnChart {
+  readonly light: string;
+  readonly dark: string;
+  readonly description: string;
+}
+
+/** Light and dark of each as one. */
+export const pairCharts = (charts: readonly Chart[], addressOf: (name: string) => string): readonly DrawnChart[] =>
+  charts.flatMap(({ name, theme, description }) =>
+    theme === 'light'
+      ? [{ light: addressOf(name), dark: addressOf(name.replace(/-light\.svg$/, '-dark.svg')), description }]
+      : [],
+  );
+
 /** Every chart that the run has data for, light and dark; none is drawn from nothing. */
 export function renderCharts(input: ReportInput): readonly Chart[] {
   return [loadCurveSpec(input), surgeSpec(input), latencySpec(input)].flatMap((spec) =>

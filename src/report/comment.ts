@@ -1,10 +1,12 @@
 // The one comment on the pull request: verdict first, readable on a phone, never longer than GitHub takes.
 
+import type { DrawnChart } from './charts.ts';
 import { fit } from './fit.ts';
 import type { ReportInput } from './input.ts';
 import {
   curveSections,
   deltaSection,
+  drawnSections,
   environmentSection,
   findingsSection,
   headSection,
@@ -31,7 +33,7 @@ export const COMMENT_BYTES = 65_000;
  */
 export function renderComment(
   input: ReportInput,
-  { charts = 'mermaid' }: { readonly charts?: 'mermaid' | 'none' } = {},
+  { charts = 'mermaid' }: { readonly charts?: 'mermaid' | 'none' | readonly DrawnChart[] } = {},
 ): string {
   const story = tellStory(input);
   const comparisons = byImportance(input.verdict.comparisons);
@@ -45,6 +47,7 @@ export function renderComment(
     restSection(rest, compactDeltas(input, rest), 12),
     ...(comparisons.length === 0 ? [measuredSection(input, 3)] : []),
     ...(charts === 'mermaid' ? [...curveSections(input, 7), surgeSection(input, 9), latencySection(input, 10)] : []),
+    ...(typeof charts === 'string' ? [] : drawnSections(charts, 7)),
     whySection(input, story, 5),
     validitySection(input, 11),
     environmentSection(input, 13),

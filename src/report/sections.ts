@@ -2,7 +2,8 @@
 // fullest to the smallest (see fit.ts); which sections, and in which order, is said in comment.ts and summary.ts.
 
 import type { Comparison } from '../judge/verdict.ts';
-import { codeBlock, escapeMarkdown, inlineCode } from './escape.ts';
+import type { DrawnChart } from './charts.ts';
+import { codeBlock, escapeHtml, escapeMarkdown, inlineCode } from './escape.ts';
 import { bootTable, clientTable, factsTable, standingTable, subjectTable } from './facts.ts';
 import type { Section } from './fit.ts';
 import type { ReportInput } from './input.ts';
@@ -173,6 +174,17 @@ export function reproduceSection({ record, verdict, provenance }: ReportInput, y
 /** A link only where the address can be nothing else. */
 export const webLink = (words: string, url: string): string =>
   /^https?:\/\/[\w.:/%~?&=+,;-]+$/.test(url) ? `[${words}](${url})` : `${words} (${inlineCode(url)})`;
+
+/** Charts that lie elsewhere, in the form that shows the reader's own theme. */
+export const drawnSections = (charts: readonly DrawnChart[], yields: number): Section[] =>
+  charts.map(({ light, dark, description }, index) => ({
+    name: 'charts',
+    renderings: [
+      `<picture><source media="(prefers-color-scheme: dark)" srcset="${escapeHtml(dark)}"><img alt="${escapeHtml(description, 600)}" src="${escapeHtml(light)}" width="760"></picture>\n\n${escapeMarkdown(description, 600)}`,
+      '',
+    ],
+    yields: yields + index,
+  }));
 
 const chartMarkdown = ({ source, caption }: MermaidChart): string =>
   `\`\`\`mermaid\n${source}\n\`\`\`\n\n${escapeMarkdown(caption, 600)}`;

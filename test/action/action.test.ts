@@ -199,6 +199,35 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.deepEqual(stage.fake.violations, []);
   });
 
+  test('charts: branch commits them and links them; where it may not, they are drawn in the comment, and the exit status is the same', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port, limit: '1us' }) }, { 'serving.txt': 'change' });
+    const drawn = await runStep(t, stepOf(stage, { inputs: { charts: 'branch' } }));
+    says(drawn, 1, 'fail');
+    const [comment] = stage.fake.comments;
+    const address =
+      /<img [^>]*src="https:\/\/github\.com\/octo\/serving\/blob\/plimsoll-charts\/([^"]+)\?raw=true"/.exec(
+        comment!.body,
+      );
+    const { git } = stage.fake;
+    const files = git.trees.get(git.commits.get(git.refs.get('heads/plimsoll-charts')!)!.tree)!;
+    assert.match(files.get(address?.[1] ?? '') ?? '', /^<svg /, comment!.body.slice(0, 500));
+    assert.match(address![1]!, /^100-1-sim\//);
+    assert.ok(!comment!.body.includes('```mermaid'));
+
+    stage.fake.faults.push({
+      path: /\/git\//,
+      times: 99,
+      status: 403,
+      message: 'Resource not accessible by integration',
+    });
+    const refused = await runStep(t, stepOf(stage, { inputs: { charts: 'branch' } }));
+    says(refused, 1, 'fail');
+    assert.match(refused.log, /::warning.*put the charts on their branch.*contents: write/);
+    assert.ok(comment!.body.includes('```mermaid'));
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
   test('several configurations: each is run and told on its own, and the worst decides', async (t) => {
     const port = await freePort();
     const named = (name: string, settings: Partial<Settings> = {}): string =>

@@ -1,6 +1,6 @@
 // What commands in comments ask of the fake GitHub: permissions, reactions, runs that are started again.
 
-import { isOurRepository, NOT_FOUND, type Operations } from './fake-github.ts';
+import { isOurRepository, NOT_FOUND, type Operations } from './fake-operation.ts';
 import { sample } from './openapi.ts';
 
 export const COMMAND_OPERATIONS: Operations = {

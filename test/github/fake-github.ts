@@ -3,9 +3,20 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { validate as validateQuery } from '@octokit/graphql-schema';
 import { Ajv } from 'ajv';
 import { COMMAND_OPERATIONS } from './fake-commands.ts';
+import { type FakeGit, GIT_OPERATIONS } from './fake-git.ts';
+import {
+  type Answer,
+  type CarryOut,
+  isOurRepository,
+  NOT_FOUND,
+  type Operations,
+  type Parameters,
+  REPOSITORY,
+} from './fake-operation.ts';
 import { type FakePull, PULL_OPERATIONS } from './fake-pulls.ts';
 import { type Described, description, resolve } from './openapi.ts';
 
@@ -57,6 +68,7 @@ export interface FakeGitHub extends AsyncDisposable {
   readonly checks: FakeCheck[];
   readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
   readonly pulls: FakePull[];
+  readonly git: FakeGit;
   readonly reactions: { readonly comment: number; readonly content: string }[];
   /** By login; who is not named may not even read. */
   readonly permissions: Record<string, 'admin' | 'write' | 'read' | 'none'>;
@@ -66,6 +78,8 @@ export interface FakeGitHub extends AsyncDisposable {
   readonly faults: Fault[];
   /** Who the token belongs to; null = the API will not say. */
   viewer: FakeUser | null;
+  /** How long every answer takes. */
+  slowMs: number;
   /** Runs when a request has arrived, before it is carried out: another job's doing. */
   before: ((method: string, path: string) => void) | null;
   add(user: FakeUser, body: string, createdAt?: string, updatedAt?: string): FakeComment;
@@ -73,7 +87,8 @@ export interface FakeGitHub extends AsyncDisposable {
 
 export const ACTIONS_BOT: FakeUser = { login: 'github-actions[bot]', type: 'Bot' };
 const MADE_AT = '2026-01-01T00:00:00Z';
-export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
+
+export { REPOSITORY } from './fake-operation.ts';
 
 export async function startFakeGitHub(): Promise<FakeGitHub> {
   let lastId = 1_000;
@@ -85,6 +100,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     comments: [],
     checks: [],
     pulls: [],
+    git: { refs: new Map(), commits: new Map(), trees: new Map() },
     reactions: [],
     permissions: {},
     reruns: [],
@@ -92,6 +108,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     violations: [],
     faults: [],
     viewer: ACTIONS_BOT,
+    slowMs: 0,
     before: null,
     add(user, body, createdAt, updatedAt = createdAt) {
       const comment = { id: ++lastId, body, user, createdAt, updatedAt };
@@ -111,18 +128,13 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     if (!/^(token|bearer) \S+$/i.test(request.headers.authorization ?? ''))
       fake.violations.push(`${method} ${target.pathname}: no token`);
     fake.before?.(method, target.pathname);
+    if (fake.slowMs > 0) await sleep(fake.slowMs);
     const answer = answerTo(fake, method, target, body);
     fake.requests.push({ method, path: target.pathname, status: answer.status });
     response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8', ...answer.headers });
     response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
   }
   return fake;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Answer {
@@ -167,23 +179,15 @@ function graphql(fake: FakeGitHub, body: unknown): Answer {
 
 // ---- operations -------------------------------------------------------------------------------------------
 
-export type Parameters = Readonly<Record<string, string>>;
-export type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
-
-export const NOT_FOUND: Answer = {
-  status: 404,
-  body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
-};
 const COMMENTS = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
 const CHECKS = '/repos/{owner}/{repo}/check-runs';
 const CHECK = '/repos/{owner}/{repo}/check-runs/{check_run_id}';
 const COMMENT = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 
-export type Operations = Readonly<Record<string, Readonly<Record<string, CarryOut>>>>;
-
 const OPERATIONS: Operations = {
   ...PULL_OPERATIONS,
   ...COMMAND_OPERATIONS,
+  ...GIT_OPERATIONS,
   [COMMENTS]: {
     GET(fake, parameters, query) {
       if (!isOurs(parameters)) return NOT_FOUND;
@@ -260,8 +264,6 @@ const OPERATIONS: Operations = {
   },
 };
 
-export const isOurRepository = (parameters: Parameters): boolean =>
-  parameters.owner === REPOSITORY.owner && parameters.repo === REPOSITORY.repo;
 const isOurs = (parameters: Parameters): boolean =>
   isOurRepository(parameters) && Number(parameters.issue_number) === REPOSITORY.pull;
 

@@ -1,6 +1,7 @@
 // The pull requests of the fake GitHub.
 
-import { type FakeGitHub, isOurRepository, NOT_FOUND, type Operations } from './fake-github.ts';
+import type { FakeGitHub } from './fake-github.ts';
+import { isOurRepository, NOT_FOUND, type Operations, REPOSITORY } from './fake-operation.ts';
 import { sample } from './openapi.ts';
 
 export interface FakePull {
@@ -44,7 +45,7 @@ export const PULL_OPERATIONS: Operations = {
 };
 
 const shape = (fake: FakeGitHub, { number, head, base, state, merged }: FakePull): object => {
-  const [owner, repo] = ['octo', 'serving'];
+  const { owner, repo } = REPOSITORY;
   return {
     number,
     state,

@@ -39,8 +39,9 @@ test('every input of action.yml is read, and is described', () => {
 for (const [name, value, words] of [
   ['MODE', 'comments', /"gate", "baseline", "measure", "comment", "command"/],
   ['MODE', 'Gate', /mode is "Gate"/],
-  ['CHARTS', 'branch', /not available in this version: it takes "mermaid", "none"/],
-  ['CHARTS-BRANCH', 'charts', /not available in this version/],
+  ['CHARTS', 'svg', /"mermaid", "branch", "none"/],
+  ['CHARTS-BRANCH', 'refs/heads/main', /name of a branch/],
+  ['CHARTS-BRANCH', '-f main', /name of a branch/],
   ['ARTIFACT', 'true', /not available in this version/],
   ['GATE', 'status', /"job", "check"/],
   ['COMMENT', 'yes', /"true" or "false"/],
