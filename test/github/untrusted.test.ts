@@ -6,14 +6,27 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { parseConfig } from '../../src/config/load.ts';
 import { PlimsollError } from '../../src/errors.ts';
 import { readUntrusted } from '../../src/github/untrusted.ts';
+import { judge } from '../../src/judge/judge.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
-import { bootOf, recordOf } from '../report/fixtures.ts';
+import { renderComment } from '../../src/report/comment.ts';
+import { baselineOf, bootOf, inputOf, recordOf } from '../report/fixtures.ts';
 import { temporaryFolder } from './repository.ts';
 
 const COMMIT = 'a'.repeat(40);
 const RECORD: RunRecord = recordOf([bootOf(1, { slow: 1 })], { subject: { commit: COMMIT } });
+const RULES = `deployment: { name: ${RECORD.deployment}, command: [x], url: "http://127.0.0.1:8000" }
+workload: { model: m }
+slo: { ttft: 500ms, tpot: 50ms }
+stages:
+  benchmark: { rate: 8/s, duration: 150s }
+  linear: { from: 2/s, to: 38/s, steps: 10, hold: 60s }
+  step-surge: { base: 8/s, surges: [32/s], hold: 60s, recover: 120s }
+sla:
+  - { metric: ttft.p95, stage: benchmark, gold: "< 10s" }
+`;
 const EXPECTED = { deployment: RECORD.deployment, name: RECORD.name, commit: COMMIT };
 
 function laid(t: TestContext, content: unknown): string {
@@ -103,6 +116,41 @@ test('whatever JSON lies there, the answer is a record of the run or a refusal',
   );
 });
 
+test('whatever a readable record says, judging and telling it end soon, and nothing about it is green', (t) => {
+  const folder = temporaryFolder(t);
+  const paths = pathsOf(RECORD).filter((path) => typeof valueAt(RECORD, path) === 'number');
+  const file = baselineOf(5);
+  const policy = parseConfig(RULES, { env: {} });
+  const numbers = fc.constantFrom(0, -1, 0.5, 1e-300, 1e15, 1e300, -1e300);
+  let told = 0;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom(...paths), numbers), { minLength: 1, maxLength: 3 }), (changes) => {
+      const damaged = structuredClone(RECORD) as unknown;
+      for (const [path, value] of changes) setAt(damaged, path, value);
+      writeFileSync(join(folder, 'run.json'), JSON.stringify(damaged));
+      let record: RunRecord;
+      try {
+        record = readUntrusted(folder, 'run.json', EXPECTED);
+      } catch (error) {
+        return assert.ok(error instanceof PlimsollError && error.code === 'ARTIFACT_REFUSED', String(error));
+      }
+      const started = performance.now();
+      const verdict = judge({
+        record,
+        lookup: { kind: 'found', path: 'b.json', file },
+        policy,
+        expected: ['benchmark', 'linear', 'step-surge'],
+      });
+      const input = { record, verdict, baseline: file, provenance: { ...inputOf().provenance, untrusted: true } };
+      assert.doesNotMatch(renderComment(input), /✅|🟢/u);
+      assert.ok(performance.now() - started < 5_000);
+      told += 1;
+    }),
+    { numRuns: 200 },
+  );
+  assert.ok(told > 20, `only ${told} of 200 were records at all`);
+});
+
 function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [path];
   const inner = Object.entries(value)
@@ -111,7 +159,9 @@ function pathsOf(value: unknown, path: readonly string[] = []): (readonly string
   return path.length === 0 ? inner : [path, ...inner];
 }
 
+const valueAt = (target: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], target);
+
 function setAt(target: unknown, path: readonly string[], value: unknown): void {
-  const holder = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], target);
-  (holder as Record<string, unknown>)[path.at(-1)!] = value;
+  (valueAt(target, path.slice(0, -1)) as Record<string, unknown>)[path.at(-1)!] = value;
 }
