@@ -18,6 +18,7 @@ import {
 import { pinnedKnee } from './lookup.ts';
 import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
+import { bootIds } from './series.ts';
 
 /** Boots of the newest segment that are kept, where neither the file nor the caller says otherwise. */
 export const DEFAULT_KEEP = 10;
@@ -51,6 +52,12 @@ export function addRun(file: BaselineFile | null, record: RunRecord, options: Ad
   if (added.length === 0 && file) return { file, added, refused };
   return { file: prune(draft, options.keep), added, refused };
 }
+
+/** Whether any boot of a run is in the file, or was before it was pruned. */
+export const holdsRun = (file: BaselineFile, runId: string): boolean =>
+  Object.values(file.stages)
+    .flat()
+    .some((history) => [...bootIds(history)].some((id) => id.startsWith(`${runId}#`)));
 
 /**
  * Carries the newest segment of every history of `from` into `to`, where it becomes the newest: a level that a
@@ -261,9 +268,7 @@ function mergeTwo(stored: string, fresh: string): string {
 }
 
 function carry(history: History, newest: Segment, reason: string): void {
-  const known = new Set(
-    [...history.segments.flatMap((segment) => segment.boots), ...(history.trail ?? [])].map((boot) => boot.id),
-  );
+  const known = bootIds(history);
   const fresh = newest.boots.filter((boot) => !known.has(boot.id));
   if (fresh.length === 0) return;
   const current = history.segments.at(-1);

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PROTECTED } from '../github/fake-git.ts';
 import { type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
 import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
@@ -247,9 +248,12 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.ok(!existsSync(join(main.path, 'plimsoll-out')));
   });
 
-  test('push in mode baseline stores the run; the pull request after it is compared with the base’s store', async (t) => {
+  test('push in mode baseline commits the run; the pull request after it is compared with the base’s store', async (t) => {
     const port = await freePort();
-    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const rules = config({ port });
+    const stage = await scene(t, { 'plimsoll.yml': rules }, { 'serving.txt': 'change' });
+    const { git } = stage.fake;
+    git.push('main', { 'plimsoll.yml': rules }, stage.baseSha);
     const main = shallowClone(t, stage.origin, 'main');
     const push = await runStep(
       t,
@@ -258,8 +262,16 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.equal(push.code, 0, push.log);
     const [file] = readdirSync(join(main.path, 'baselines/sim'));
     assert.ok(file?.endsWith('.json'), push.log);
-    assert.equal(push.outputs['baseline-url'], `https://github.com/octo/serving/blob/main/baselines/sim/${file}`);
+    const committed = git.find('refs/heads/main')!;
+    assert.deepEqual(committed.parents, [stage.baseSha]);
+    assert.equal(push.outputs['baseline-url'], `https://github.com/octo/serving/commit/${committed.oid}`);
+    assert.equal(push.outputs['baseline-changed'], 'true');
+    assert.equal(
+      git.read('main', `baselines/sim/${file}`),
+      readFileSync(join(main.path, 'baselines/sim', file!), 'utf8'),
+    );
     assert.equal(stage.fake.comments.length, 0);
+    assert.deepEqual(stage.fake.violations, []);
 
     stage.origin.git('checkout', '-q', 'main');
     stage.origin.commit({ [`baselines/sim/${file}`]: readFileSync(join(main.path, 'baselines/sim', file!), 'utf8') });
@@ -275,6 +287,49 @@ suite('the bundled action', { concurrency: 3 }, () => {
     );
     assert.equal(verdict.baseline?.boots, 1);
     assert.ok(!existsSync(join(stage.clone.path, 'baselines')), 'gating stores nothing');
+  });
+
+  test('mode baseline: what the branch or the token does not allow is told, and the exit status stays the run’s', async (t) => {
+    const port = await freePort();
+    const rules = config({ port });
+    const stage = await scene(t, { 'plimsoll.yml': rules }, { 'plimsoll.yml': config({ port, limit: '1us' }) });
+    const { git } = stage.fake;
+    git.push('main', { 'plimsoll.yml': rules }, stage.baseSha);
+    git.push('change', { 'plimsoll.yml': rules }, stage.headSha);
+    git.rules.set('main', PROTECTED);
+    const main = shallowClone(t, stage.origin, 'main');
+    const step = (more: Partial<Step> = {}): Step =>
+      stepOf(stage, {
+        cwd: main.path,
+        event: 'push',
+        payload: { after: stage.baseSha },
+        ...more,
+        inputs: { mode: 'baseline', ...more.inputs },
+      });
+    const proposed = await runStep(t, step());
+    assert.equal(proposed.code, 0, proposed.log);
+    assert.equal(proposed.outputs['baseline-url'], 'https://github.com/octo/serving/pull/100');
+    assert.match(proposed.log, /takes no commits \(Repository rule violations found/);
+    assert.match(git.pulls[0]!.body, /1 boot waits/);
+
+    git.may.contents = false;
+    const refused = await runStep(t, step());
+    assert.equal(refused.code, 0, refused.log);
+    assert.equal(refused.outputs['baseline-url'], '');
+    assert.equal(refused.outputs['baseline-changed'], 'true');
+    assert.match(refused.log, /^::warning title=Plimsoll::.*contents: write/m);
+    assert.match(refused.log, /plimsoll baseline add plimsoll-out\/run\.json/);
+    git.may.contents = true;
+
+    const asked = stage.fake.requests.length;
+    const breach = await runStep(
+      t,
+      step({ cwd: stage.clone.path, payload: { after: stage.headSha }, env: { GITHUB_REF: 'refs/heads/change' } }),
+    );
+    says(breach, 1, 'fail');
+    assert.match(breach.log, /not committed: the run did not pass/);
+    assert.equal(stage.fake.requests.length, asked, 'nothing was asked of GitHub');
+    assert.deepEqual(stage.fake.violations, []);
   });
 
   for (const [event, mode] of [

@@ -1,13 +1,13 @@
 // A GitHub that keeps comments and check runs, for tests: pages, permissions, faults. What it is asked and what it answers is
 // checked against GitHub's published OpenAPI description (and GraphQL schema), so that it cannot drift from the real one.
 
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { validate as validateQuery } from '@octokit/graphql-schema';
-import { Ajv } from 'ajv';
-
-const DESCRIPTION_PATH = new URL('../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url);
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, checkAnswer, checkRequest, description, type Operation, type Parameters } from './description.ts';
+import { createFakeGit, type FakeGit, REPOSITORY } from './fake-git.ts';
+import { GIT_OPERATIONS } from './fake-git-rest.ts';
+import { executeGraphql } from './fake-graphql.ts';
 
 export interface FakeUser {
   readonly login: string;
@@ -40,9 +40,16 @@ export interface FakeAnnotation {
 export interface Fault {
   readonly method?: string;
   readonly path?: RegExp;
+  /** What is asked, as text. */
+  readonly body?: RegExp;
+  /** It is carried out all the same: only the answer is lost. */
+  readonly lost?: true;
+  /** Before anything happens. */
+  readonly delayMs?: number;
   /** How often; then it is over. */
   times: number;
-  readonly status: number;
+  /** Absent: nothing but the delay is wrong. */
+  readonly status?: number;
   readonly message?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -60,12 +67,13 @@ export interface FakeGitHub extends AsyncDisposable {
   /** Who the token belongs to; null = the API will not say. */
   viewer: FakeUser | null;
   /** Runs when a request has arrived, before it is carried out: another job's doing. */
-  before: ((method: string, path: string) => void) | null;
+  before: ((method: string, path: string, body: string) => void) | null;
+  readonly git: FakeGit;
   add(user: FakeUser, body: string): FakeComment;
 }
 
+export { REPOSITORY } from './fake-git.ts';
 export const ACTIONS_BOT: FakeUser = { login: 'github-actions[bot]', type: 'Bot' };
-export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
 
 export async function startFakeGitHub(): Promise<FakeGitHub> {
   let lastId = 1_000;
@@ -81,6 +89,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     faults: [],
     viewer: ACTIONS_BOT,
     before: null,
+    git: createFakeGit(),
     add(user, body) {
       const comment = { id: ++lastId, body, user };
       fake.comments.push(comment);
@@ -98,8 +107,11 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     const method = request.method ?? 'GET';
     if (!/^(token|bearer) \S+$/i.test(request.headers.authorization ?? ''))
       fake.violations.push(`${method} ${target.pathname}: no token`);
-    fake.before?.(method, target.pathname);
-    const answer = answerTo(fake, method, target, body);
+    fake.before?.(method, target.pathname, JSON.stringify(body) ?? '');
+    const answer = await answerTo(fake, method, target, body).catch((error: Error): Answer => {
+      fake.violations.push(`${method} ${target.pathname}: ${error.stack}`);
+      return { status: 500, body: { message: 'a fault of this fake' } };
+    });
     fake.requests.push({ method, path: target.pathname, status: answer.status });
     response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8', ...answer.headers });
     response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
@@ -107,26 +119,29 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
   return fake;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Answer {
+async function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Promise<Answer> {
+  const text = JSON.stringify(body) ?? '';
   const fault = fake.faults.find(
     (candidate) =>
-      candidate.times > 0 && (candidate.method ?? method) === method && (candidate.path?.test(target.pathname) ?? true),
+      candidate.times > 0 &&
+      (candidate.method ?? method) === method &&
+      (candidate.path?.test(target.pathname) ?? true) &&
+      (candidate.body?.test(text) ?? true),
   );
-  if (fault) {
-    fault.times -= 1;
-    return {
-      status: fault.status,
-      body: { message: fault.message ?? 'Fault', documentation_url: 'https://docs.github.com/rest' },
-      ...(fault.headers ? { headers: fault.headers } : {}),
-    };
-  }
-  if (method === 'POST' && target.pathname === '/graphql') return graphql(fake, body);
+  if (!fault) return carryOut(fake, method, target, body);
+  fault.times -= 1;
+  if (fault.delayMs !== undefined) await sleep(fault.delayMs, undefined, { ref: false });
+  const answer = fault.status === undefined || fault.lost ? await carryOut(fake, method, target, body) : null;
+  if (fault.status === undefined) return answer!;
+  return {
+    status: fault.status,
+    body: { message: fault.message ?? 'Fault', documentation_url: 'https://docs.github.com/rest' },
+    ...(fault.headers ? { headers: fault.headers } : {}),
+  };
+}
+
+async function carryOut(fake: FakeGitHub, method: string, target: URL, body: unknown): Promise<Answer> {
+  if (method === 'POST' && target.pathname === '/graphql') return executeGraphql(fake, body);
   const operation = findOperation(method, target.pathname);
   if (!operation) {
     fake.violations.push(`${method} ${target.pathname}: GitHub has no such operation, or this fake does not`);
@@ -144,21 +159,11 @@ function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown):
   return answer;
 }
 
-function graphql(fake: FakeGitHub, body: unknown): Answer {
-  const { query } = body as { query: string };
-  const problems = validateQuery(query).map((error) => error.message);
-  fake.violations.push(...problems.map((problem) => `graphql: ${problem}`));
-  if (problems.length > 0) return { status: 200, body: { errors: problems.map((message) => ({ message })) } };
-  if (!fake.viewer) return { status: 403, body: { message: 'Resource not accessible by integration' } };
-  return { status: 200, body: { data: { viewer: { login: fake.viewer.login } } } };
-}
-
 // ---- operations -------------------------------------------------------------------------------------------
 
-type Parameters = Readonly<Record<string, string>>;
-type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
+export type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
 
-const NOT_FOUND: Answer = {
+export const NOT_FOUND: Answer = {
   status: 404,
   body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
 };
@@ -234,6 +239,7 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, CarryOut>>>> =
       return { status: 200, body: renderCheck(fake, check) };
     },
   },
+  ...GIT_OPERATIONS,
 };
 
 const isOurRepository = (parameters: Parameters): boolean =>
@@ -343,94 +349,19 @@ function renderCheck(fake: FakeGitHub, { id, annotations, title, summary, ...che
   };
 }
 
-// ---- checks against the description ----------------------------------------------------------------------
-
-interface Described {
-  readonly parameters?: readonly unknown[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
-interface Operation {
-  readonly name: string;
-  readonly described: Described;
-  readonly parameters: Parameters;
-  readonly carryOut: CarryOut;
-}
-
-type Node = { readonly [key: string]: unknown };
-/** "nullable" beside an "enum" means that null is one of its values, which ajv wants to read there. */
-const withNull = (_key: string, node: unknown): unknown => {
-  const { nullable, enum: values } = (node ?? {}) as { nullable?: boolean; enum?: unknown[] };
-  return nullable === true && Array.isArray(values) ? { ...(node as object), enum: [...values, null] } : node;
-};
-const description = JSON.parse(readFileSync(DESCRIPTION_PATH, 'utf8'), withNull) as {
-  paths: Record<string, Record<string, Described>>;
-} & Node;
-const ajv = new Ajv({ strict: false, coerceTypes: true, validateFormats: false, allErrors: true });
-ajv.addSchema({ $id: 'github', components: description.components }, 'github');
-const compiled = new Map<unknown, ReturnType<Ajv['compile']>>();
-
-function findOperation(method: string, path: string): Operation | null {
+function findOperation(method: string, path: string): (Operation & { readonly carryOut: CarryOut }) | null {
   for (const [template, methods] of Object.entries(OPERATIONS)) {
     const match = new RegExp(`^${template.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`).exec(path);
     const carryOut = methods[method];
     const described = description.paths[template]?.[method.toLowerCase()];
     if (match && carryOut && described)
-      return { name: `${method} ${template}`, described, parameters: { ...match.groups }, carryOut };
+      return { name: `${method} ${template}`, described, parameters: decoded(match.groups), carryOut };
   }
   return null;
 }
 
-function checkRequest({ name, described, parameters }: Operation, target: URL, body: unknown): string[] {
-  const known = (described.parameters ?? []).map(
-    (parameter) => resolve(parameter) as { name: string; in: string; schema: object },
-  );
-  const given: [string, string, string][] = [
-    ...Object.entries(parameters).map(([key, value]): [string, string, string] => [key, value, 'path']),
-    ...[...target.searchParams].map(([key, value]): [string, string, string] => [key, value, 'query']),
-  ];
-  const problems = given.flatMap(([key, value, place]) => {
-    const parameter = known.find((candidate) => candidate.name === key && candidate.in === place);
-    return parameter
-      ? problemsOf(parameter.schema, { value }, `${name} ${place} ${key}`, 'value')
-      : [`${name}: no ${place} parameter ${key}`];
-  });
-  const schema = described.requestBody?.content['application/json']?.schema;
-  if (schema) problems.push(...problemsOf(schema, { value: body }, `${name} body`, 'value'));
-  else if (body !== undefined) problems.push(`${name}: takes no body`);
-  return problems;
-}
-
-function checkAnswer({ name, described }: Operation, { status, body }: Answer): string[] {
-  const response = resolve(described.responses[String(status)]) as
-    | { content?: Record<string, { schema: object }> }
-    | undefined;
-  if (!response) return status >= 400 ? [] : [`${name}: does not answer ${status}`];
-  const schema = response.content?.['application/json']?.schema;
-  if (!schema) return body === undefined ? [] : [`${name}: ${status} has no body`];
-  return problemsOf(schema, { value: body }, `${name} answer ${status}`, 'value');
-}
-
-function problemsOf(schema: object, holder: Record<string, unknown>, what: string, key: string): string[] {
-  let check = compiled.get(schema);
-  if (!check) {
-    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"github#/components/')) as object;
-    check = ajv.compile({ type: 'object', required: [key], properties: { [key]: absolute } });
-    compiled.set(schema, check);
-  }
-  return check(structuredClone(holder))
-    ? []
-    : (check.errors ?? []).map((error) => `${what}: ${error.instancePath} ${error.message}`);
-}
-
-function resolve(node: unknown): unknown {
-  const reference = (node as { $ref?: string } | undefined)?.$ref;
-  if (reference === undefined) return node;
-  return reference
-    .slice(2)
-    .split('/')
-    .reduce<unknown>((at, step) => (at as Node)[step], description);
-}
+const decoded = (groups: Record<string, string> | undefined): Parameters =>
+  Object.fromEntries(Object.entries({ ...groups }).map(([name, value]) => [name, decodeURIComponent(value)]));
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
