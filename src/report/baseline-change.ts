@@ -150,7 +150,7 @@ function levelRows(change: BaselineChange, stage: StageName): LevelRow[] {
       level: was === undefined ? show(now.value) : changeText(metric, was.value, now),
       fromTo: was === undefined ? 'new' : `${show(was.value)} → ${show(now.value)}`,
       spread: `${was === undefined ? '' : `${spreadText(was)} → `}${spreadText(now)}`,
-      boots: was === undefined ? `${now.boots} boots` : `${was.boots} → ${now.boots} boots`,
+      boots: was === undefined ? `${now.boots} boot${now.boots === 1 ? '' : 's'}` : `${was.boots} → ${now.boots} boots`,
     };
   });
 }
