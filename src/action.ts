@@ -4,23 +4,20 @@
 
 import { join } from 'node:path';
 import * as core from '@actions/core';
-import { hasSegment } from './baseline/lookup.ts';
-import { addRunToStore } from './baseline/store.ts';
 import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
-import { writeFileAtomic } from './files.ts';
 import { obeyComment } from './github/chat.ts';
-import { type EventContext, fileUrl, readEvent } from './github/event.ts';
+import { type EventContext, readEvent } from './github/event.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
-import { begin, type Leg, readAccept, readMergedAccept } from './github/leg.ts';
+import { begin, type Leg, readAccept } from './github/leg.ts';
 import { inertLine, saveState, worstExit, writeOutputs } from './github/outputs.ts';
-import { pathInRepository, resolvePolicy } from './github/policy.ts';
+import { resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { tellOtherRun } from './github/second-step.ts';
+import { NOTHING_STORED, storeRun } from './github/store-run.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
-import { renderBadge } from './report/badge.ts';
-import { type RunMode, type RunResult, run } from './run.ts';
+import { type RunMode, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
 import { createLogProgress, type Progress } from './runner/progress.ts';
 
@@ -124,11 +121,8 @@ async function runOne(
       progress: inert(createLogProgress((line) => process.stdout.write(`${line}\n`), 'github')),
       signal: interrupted.signal,
     });
-    const baselineUrl =
-      inputs.mode === 'baseline' && !interrupted.signal.aborted
-        ? storeRun(inputs, event, result, await readMergedAccept(inputs, event, configPath))
-        : null;
-    return await tellVerdict(leg, result, baselineUrl);
+    const isStored = inputs.mode === 'baseline' && !interrupted.signal.aborted;
+    return await tellVerdict(leg, result, isStored ? await storeRun(leg, result) : NOTHING_STORED);
   } catch (error) {
     return await tellFailure(leg, error);
   }
@@ -153,23 +147,4 @@ function inert(log: Progress): Progress {
     note: (message) => log.note(inertLine(message)),
     warn: (message) => log.warn(inertLine(message)),
   };
-}
-
-/**
- * @param accepted why this level is a new one; the first run that says so begins its segment
- * @returns where the branch has the file once it is committed; null where nothing was added
- */
-function storeRun(inputs: Inputs, event: EventContext, result: RunResult, accepted: string | null): string | null {
-  const { record, baseline } = result;
-  const begins = accepted !== null && !hasSegment(baseline, accepted);
-  if (begins) core.info(inertLine(`baseline: a new segment begins: ${accepted}`));
-  const stored = addRunToStore(inputs.baselines, record, begins ? { newSegment: { reason: accepted } } : {});
-  for (const added of stored.added) core.info(`baseline: added ${added}`);
-  for (const refused of stored.refused) core.warning(`baseline: not added: ${refused}`);
-  if (stored.path === null) return null;
-  core.info(`baseline: ${stored.path} changed; commit it to keep it`);
-  const badge = renderBadge(result);
-  if (badge !== null) writeFileAtomic(stored.path.replace(/\.json$/, '.svg'), badge);
-  const path = pathInRepository(process.cwd(), stored.path);
-  return path === null ? null : fileUrl(event, path);
 }

@@ -7,6 +7,7 @@ import { PlimsollError } from '../errors.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, Facts, RunRecord } from '../record/schema.ts';
 import type { BaselineFile, Segment } from './schema.ts';
+import { bootIds } from './series.ts';
 
 export type Measured = BootRecord['stages'][number];
 export type Workload = NonNullable<RunRecord['workloads'][StageName]>;
@@ -88,11 +89,7 @@ function otherText(segment: Segment | undefined, workload: Workload | undefined)
 
 /** The file has this boot already, listed or pruned. */
 export const knows = (file: BaselineFile, stage: StageName, id: string): boolean =>
-  (file.stages[stage] ?? []).some(
-    (history) =>
-      history.segments.some((segment) => segment.boots.some((boot) => boot.id === id)) ||
-      history.trail?.some((entry) => entry.id === id),
-  );
+  (file.stages[stage] ?? []).some((history) => bootIds(history).has(id));
 
 /** The ledger has learnt from boots of this run: as listed boots their spread would count twice. */
 export const learntFrom = (file: BaselineFile, stage: StageName, run: string): boolean =>

@@ -58,7 +58,7 @@ export const describeBaseline = (file: BaselineFile): BaselineDescription => ({
           boots: boots.length,
         })),
         ledgerDf: Math.max(0, ...Object.values(history.ledger).map((entries) => spreadOfEntries(entries, null).df)),
-        metrics: describeMetrics(history),
+        metrics: levelsOf(history),
       },
     ];
   }),
@@ -118,7 +118,8 @@ const stageLine = ({ stage, segments, ledgerDf, otherWorkloads }: DescribedStage
   return `${stage}: ${parts.join(', ')}`;
 };
 
-function describeMetrics(history: History): DescribedStage['metrics'] {
+/** What the newest segment says of each metric: its level, and how far its boots lie from each other. */
+export function levelsOf(history: History): DescribedStage['metrics'] {
   const boots = history.segments.at(-1)?.boots ?? [];
   const ids = [...new Set(boots.flatMap((boot) => Object.keys(boot.metrics)))].sort();
   return ids.flatMap((id) => {

@@ -39,3 +39,7 @@ export function rememberedBoots(history: History): readonly (readonly Remembered
   }
   return [...levels.values()];
 }
+
+/** Ids of all of them. */
+export const bootIds = (history: History): ReadonlySet<string> =>
+  new Set([...history.segments.flatMap(({ boots }) => boots), ...(history.trail ?? [])].map(({ id }) => id));

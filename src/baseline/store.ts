@@ -10,7 +10,7 @@ import type { Facts, RunRecord } from '../record/schema.ts';
 import { type AaResult, learnAa, type SpreadsOf } from './aa.ts';
 import { listDifferences } from './admission.ts';
 import { formatBaseline, parseBaseline } from './codec.ts';
-import { listAtRef, readAtRef } from './git.ts';
+import { listAtRef, readAtRef, repositoryRoot } from './git.ts';
 import { storedFile } from './lookup.ts';
 import { prune } from './prune.ts';
 import type { BaselineFile, BaselineLookup } from './schema.ts';
@@ -19,10 +19,14 @@ import { type AddOptions, type AddResult, addRun, DEFAULT_KEEP, promote, splitSe
 export { formatBaseline, parseBaseline } from './codec.ts';
 export { describeBaseline, listStore, showBaseline } from './list.ts';
 
-/** Where baselines are read: a folder, or a folder (from the repository's root) at a ref of a git repository. */
+/**
+ * Where baselines are read: a folder; a folder (from the repository's root) at a ref of a git repository; or texts that
+ * were read before, by their paths.
+ */
 export type BaselineSource =
   | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'git'; readonly repo: string; readonly ref: string; readonly path: string };
+  | { readonly kind: 'git'; readonly repo: string; readonly ref: string; readonly path: string }
+  | { readonly kind: 'texts'; readonly texts: ReadonlyMap<string, string>; readonly path: string };
 
 /**
  * The baseline of `deployment` in exactly this environment; else the nearest other one with the fields that differ.
@@ -56,6 +60,9 @@ export function findBaseline(source: BaselineSource, deployment: string, environ
   return nearest ?? { kind: 'none', reason: `${folder.where} has no baseline of ${deployment}` };
 }
 
+/** Where the badge of a stored baseline is: beside its file. */
+export const badgePath = (path: string): string => path.replace(/\.json$/, '.svg');
+
 /** @throws PlimsollError INPUT_NOT_FOUND, BASELINE_DAMAGED, BASELINE_VERSION */
 export function readBaselineFile(path: string): BaselineFile {
   return parseBaseline(readText(path), path);
@@ -82,23 +89,32 @@ export function saveBaseline(path: string, file: BaselineFile): void {
   writeFileAtomic(path, formatBaseline(file));
 }
 
-export interface StoredRun extends AddResult {
-  /** The file that was written; null = nothing was added, so nothing was written. */
+export interface PlannedRun extends AddResult {
+  /** Where `file` belongs; null = nothing was added. */
   readonly path: string | null;
 }
 
 /**
- * Adds a run's valid boots to the store in `folder`; the history that is there says how many boots to keep.
- * @throws PlimsollError as findBaseline, addRun and saveBaseline
+ * A run's valid boots added to the file of the store that they belong to, which is not written; the history that is
+ * there says how many boots to keep.
+ * @throws PlimsollError as findBaseline and addRun
  */
-export function addRunToStore(folder: string, record: RunRecord, options: Partial<AddOptions> = {}): StoredRun {
-  const lookup = findBaseline({ kind: 'directory', path: folder }, record.deployment, record.environment);
+export function planRun(source: BaselineSource, record: RunRecord, options: Partial<AddOptions> = {}): PlannedRun {
+  const lookup = findBaseline(source, record.deployment, record.environment);
   const before = storedFile(lookup);
   const result = addRun(before, record, { ...options, keep: options.keep ?? before?.keep ?? DEFAULT_KEEP });
   if (result.added.length === 0) return { ...result, path: null };
-  const path = pathFor(lookup, folder, record);
-  saveBaseline(path, result.file);
-  return { ...result, path };
+  return { ...result, path: pathFor(lookup, source, record) };
+}
+
+/**
+ * The same in a folder, where the file is written.
+ * @throws PlimsollError as planRun and saveBaseline
+ */
+export function addRunToStore(folder: string, record: RunRecord, options: Partial<AddOptions> = {}): PlannedRun {
+  const planned = planRun({ kind: 'directory', path: folder }, record, options);
+  if (planned.path !== null) saveBaseline(planned.path, planned.file);
+  return planned;
 }
 
 export interface StoredAa extends AaResult {
@@ -112,10 +128,11 @@ export interface StoredAa extends AaResult {
  * @throws PlimsollError as findBaseline, learnAa and saveBaseline
  */
 export function learnAaInStore(folder: string, record: RunRecord, spreadsOf: SpreadsOf): StoredAa {
-  const lookup = findBaseline({ kind: 'directory', path: folder }, record.deployment, record.environment);
+  const source: BaselineSource = { kind: 'directory', path: folder };
+  const lookup = findBaseline(source, record.deployment, record.environment);
   const result = learnAa(storedFile(lookup), record, spreadsOf);
   if (result.learnt.length === 0) return { ...result, path: null };
-  const path = pathFor(lookup, folder, record);
+  const path = pathFor(lookup, source, record);
   saveBaseline(path, result.file);
   return { ...result, path };
 }
@@ -137,15 +154,29 @@ export function splitFile(path: string, bootId: string, reason: string): string 
   return `${path}: a new segment begins at boot ${bootId} (${reason}).`;
 }
 
-/** Carries the newest segments of one file into another, which is made where it is missing; says so in a sentence. */
+/**
+ * Carries the newest segments of one file into another, which is made where it is missing; says so in a sentence.
+ * @param from a file, or `REF:PATH` of the repository here, as `git show` takes it
+ */
 export function promoteFile(from: string, to: string, reason: string): string {
-  const source = readBaselineFile(from);
+  const source = existsSync(from) ? readBaselineFile(from) : (readAtNamedRef(from) ?? readBaselineFile(from));
   const target = existsSync(to) ? readBaselineFile(to) : null;
   const promoted = promote(source, target, reason);
   if (target && formatBaseline(promoted) === formatBaseline(target))
     return `${to}: it already has everything that ${from} has.`;
   saveBaseline(to, promoted);
   return `${to}: now begins with the newest segments of ${from} (${reason}).`;
+}
+
+/** Null where the name is not of that form. */
+function readAtNamedRef(name: string): BaselineFile | null {
+  const [, ref, path] = /^([^:]+):(.+)$/s.exec(name) ?? [];
+  if (ref === undefined || path === undefined) return null;
+  const text = readAtRef(repositoryRoot('.'), ref, path);
+  if (text !== null) return parseBaseline(text, name);
+  throw new PlimsollError('INPUT_NOT_FOUND', `${ref} has no file ${path}.`, {
+    hint: `Give the path from the root of the repository; \`git ls-tree -r --name-only ${ref}\` lists what there is.`,
+  });
 }
 
 const countBoots = (file: BaselineFile): number =>
@@ -166,6 +197,16 @@ function openFolder(source: BaselineSource, deployment: string): Folder {
     const folder = join(source.path, deployment);
     const pathOf = (name: string): string => join(folder, name);
     return { where: source.path, names: jsonFilesIn(folder), pathOf, read: (name) => readText(pathOf(name)) };
+  }
+  if (source.kind === 'texts') {
+    const pathOf = (name: string): string => posix.join(source.path, deployment, name);
+    const names = [...source.texts.keys()].map((path) => posix.basename(path));
+    return {
+      where: source.path,
+      names: [...new Set(names)].filter((name) => source.texts.has(pathOf(name))),
+      pathOf,
+      read: (name) => source.texts.get(pathOf(name)) ?? '',
+    };
   }
   const { repo, ref } = source;
   const folder = posix.normalize(posix.join(source.path, deployment));
@@ -206,15 +247,15 @@ function readText(path: string): string {
   }
 }
 
-const pathFor = (lookup: BaselineLookup, folder: string, record: RunRecord): string =>
+const pathFor = (lookup: BaselineLookup, source: BaselineSource, record: RunRecord): string =>
   lookup.kind === 'found'
     ? lookup.path
-    : freePath(join(folder, record.deployment), environmentSlug(record.environment));
+    : freePath(openFolder(source, record.deployment), environmentSlug(record.environment));
 
 /** Two environments may read alike in a file name; the second gets a number. */
-function freePath(folder: string, slug: string): string {
+function freePath({ names, pathOf }: Folder, slug: string): string {
   for (let number = 1; ; number++) {
-    const path = join(folder, `${slug}${number === 1 ? '' : `-${number}`}.json`);
-    if (!existsSync(path)) return path;
+    const name = `${slug}${number === 1 ? '' : `-${number}`}.json`;
+    if (!names.includes(name)) return pathOf(name);
   }
 }

@@ -15,16 +15,22 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
-import { pinnedKnee } from './lookup.ts';
+import { hasSegment, pinnedKnee } from './lookup.ts';
 import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
+import { bootIds } from './series.ts';
 
 /** Boots of the newest segment that are kept, where neither the file nor the caller says otherwise. */
 export const DEFAULT_KEEP = 10;
 export interface AddOptions {
   readonly keep: number;
   /** Begins a new accepted level. `repin` also takes the knee that shares of it (`rate: 60%`) refer to from this run. */
-  readonly newSegment?: { readonly reason: string; readonly repin?: boolean };
+  readonly newSegment?: {
+    readonly reason: string;
+    readonly repin?: boolean;
+    /** Not where the file has a segment with this reason: the first run that gives it begins the segment, others join. */
+    readonly once?: boolean;
+  };
 }
 
 export interface AddResult {
@@ -39,8 +45,11 @@ export interface AddResult {
  * Adds the valid stages of a run's boots to the history of their workloads.
  * @throws PlimsollError BASELINE_REFUSED where the file belongs to another deployment or environment
  */
-export function addRun(file: BaselineFile | null, record: RunRecord, options: AddOptions): AddResult {
+export function addRun(file: BaselineFile | null, record: RunRecord, given: AddOptions): AddResult {
   if (file) refuseForeign(file, record);
+  const { newSegment, ...others } = given;
+  const isBegun = newSegment?.once === true && hasSegment(file, newSegment.reason);
+  const options: AddOptions = isBegun ? others : given;
   const draft: BaselineFile = structuredClone(file ?? emptyFile(record, options.keep));
   draft.keep = options.keep;
   const added: string[] = [];
@@ -51,6 +60,12 @@ export function addRun(file: BaselineFile | null, record: RunRecord, options: Ad
   if (added.length === 0 && file) return { file, added, refused };
   return { file: prune(draft, options.keep), added, refused };
 }
+
+/** Whether any boot of a run is in the file, or was before it was pruned. */
+export const holdsRun = (file: BaselineFile, runId: string): boolean =>
+  Object.values(file.stages)
+    .flat()
+    .some((history) => [...bootIds(history)].some((id) => id.startsWith(`${runId}#`)));
 
 /**
  * Carries the newest segment of every history of `from` into `to`, where it becomes the newest: a level that a
@@ -261,9 +276,7 @@ function mergeTwo(stored: string, fresh: string): string {
 }
 
 function carry(history: History, newest: Segment, reason: string): void {
-  const known = new Set(
-    [...history.segments.flatMap((segment) => segment.boots), ...(history.trail ?? [])].map((boot) => boot.id),
-  );
+  const known = bootIds(history);
   const fresh = newest.boots.filter((boot) => !known.has(boot.id));
   if (fresh.length === 0) return;
   const current = history.segments.at(-1);

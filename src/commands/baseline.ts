@@ -67,7 +67,7 @@ export const baselineCommand = (): Command => {
   command
     .command('promote')
     .description('carry the newest segments of one baseline file into another (a release branch into main, say)')
-    .argument('<from>')
+    .argument('<from>', 'a file, or REF:PATH, such as origin/release/1.4:baselines/llm/x.json')
     .argument('<to>')
     .requiredOption('--reason <text>', 'kept with the segment')
     .action((from: string, to: string, flags: { reason: string }) => say(promoteFile(from, to, flags.reason)));

@@ -48,14 +48,45 @@ export function createApi({
   );
 }
 
+/** What GraphQL's types of errors, all of which come with 200, are called over HTTP. */
+const STATUS_BY_KIND: Readonly<Record<string, number>> = {
+  FORBIDDEN: 403,
+  INSUFFICIENT_SCOPES: 403,
+  NOT_FOUND: 404,
+  RATE_LIMITED: 429,
+};
+
+interface Failure {
+  readonly status?: number;
+  readonly message?: string;
+  readonly response?: { readonly headers?: Readonly<Record<string, string | undefined>> };
+  readonly errors?: readonly { readonly type?: string; readonly message?: string }[];
+}
+
+/** GraphQL's type of the error (`STALE_DATA`); undefined for REST. */
+export const kindOf = (error: unknown): string | undefined => (error as Failure).errors?.[0]?.type;
+
+/** Undefined where no answer came, or one that is no refusal of a known kind. */
+export const statusOf = (error: unknown): number | undefined =>
+  (error as Failure).status ?? STATUS_BY_KIND[kindOf(error) ?? ''];
+
+/** Whatever was asked for may have happened: no answer, or one that blames the server. */
+export function isTransient(error: unknown): boolean {
+  const { status, errors } = error as Failure;
+  return status === undefined ? errors === undefined : status >= 500;
+}
+
+/** GitHub's own words, on one line, without the full stop. */
+export function wordsOf(error: unknown): string {
+  const { message, errors } = error as Failure;
+  const words = errors?.map((one) => one.message ?? '').join('; ') ?? message ?? String(error);
+  return words.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '');
+}
+
 /** One sentence on why a request failed, naming the permission where that is what is missing. */
 export function explainFailure(error: unknown, doing: string, permission: string): string {
-  const { status, message, response } = error as {
-    status?: number;
-    message?: string;
-    response?: { headers?: Record<string, string | undefined> };
-  };
-  const words = (message ?? String(error)).replaceAll(/\s+/g, ' ');
+  const { response } = error as Failure;
+  const [status, words] = [statusOf(error), wordsOf(error)];
   if (
     (status === 403 || status === 429) &&
     (/rate limit/i.test(words) || response?.headers?.['x-ratelimit-remaining'] === '0')

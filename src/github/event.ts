@@ -60,13 +60,6 @@ export function readEvent(env: Env): EventContext {
   return { kind, ...common, ...FACTS[kind](readPayload(env), env) };
 }
 
-/** Where the branch of the job shows a file; null for a tag. `path` is from the root of the repository, with `/`. */
-export function fileUrl({ serverUrl, owner, repo, branch }: EventContext, path: string): string | null {
-  if (branch === null) return null;
-  const encoded = [...branch.split('/'), ...path.split('/')].map(encodeURIComponent).join('/');
-  return `${serverUrl}/${owner}/${repo}/blob/${encoded}`;
-}
-
 type Specific = Pick<EventContext, 'headSha' | 'baseRef' | 'baseSha' | 'prNumber' | 'isFork'>;
 
 const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);

@@ -188,7 +188,7 @@ function targetOf({ inputs, event, deployment }: Leg): CheckTarget | null {
 }
 
 /** @throws where there is no token, no such proxy or no such API */
-async function withApi<T>(
+export async function withApi<T>(
   { inputs, event }: Pick<Leg, 'inputs' | 'event'>,
   signal: AbortSignal,
   ask: (api: Api) => Promise<T>,

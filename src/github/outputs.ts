@@ -21,6 +21,7 @@ export interface Outputs {
   readonly 'comment-url': string | null;
   readonly 'check-url': string | null;
   readonly 'baseline-url': string | null;
+  readonly 'baseline-changed': boolean;
 }
 
 export const NO_OUTPUTS: Outputs = {
@@ -32,6 +33,7 @@ export const NO_OUTPUTS: Outputs = {
   'comment-url': null,
   'check-url': null,
   'baseline-url': null,
+  'baseline-changed': false,
 };
 
 /** Worst first. What was found to be bad outranks what could not be judged, and that what could not be run. */

@@ -53,7 +53,7 @@ export function refuseWhatMustNotRun(
   if (inputs.mode === 'baseline' && inputs.gate === 'check') {
     throw new PlimsollError(
       'USAGE',
-      '`mode: baseline` does not go with `gate: check`: the job would succeed after a breach, and the next step would commit it as the baseline.',
+      '`mode: baseline` does not go with `gate: check`: the job would succeed though the run was not committed.',
       { hint: 'Leave gate at `job`; `check: true` gives a check run as well.' },
     );
   }

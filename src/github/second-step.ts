@@ -20,6 +20,7 @@ import type { Inputs } from './inputs.ts';
 import { type Leg, readAccept } from './leg.ts';
 import { type ResolvedPolicy, resolveBasePolicy } from './policy.ts';
 import { findPull, type Pull } from './pulls.ts';
+import { NOTHING_STORED } from './store-run.ts';
 import { type Told, tellFailure, tellVerdict } from './tell.ts';
 import { readUntrusted } from './untrusted.ts';
 
@@ -143,7 +144,7 @@ async function tellOne(inputs: Inputs, event: EventContext, configPath: string, 
         folder: { write() {} },
         exitCode: verdict.exitCode,
       },
-      null,
+      NOTHING_STORED,
     );
   } catch (error) {
     return await tellFailure(leg, error);

@@ -17,6 +17,7 @@ import { failureLog } from './failure-log.ts';
 import { gatedExit, type Leg, NOTHING_PUBLISHED, publish, publishCharts, writesComment } from './leg.ts';
 import { announce, NO_OUTPUTS, type Outputs, printInert, withoutSecrets } from './outputs.ts';
 import { pathInRepository } from './policy.ts';
+import type { Stored } from './store-run.ts';
 
 export interface Told {
   readonly outputs: Outputs;
@@ -30,7 +31,7 @@ export interface Judged extends ReportInput {
 }
 
 /** Never throws. */
-export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string | null): Promise<Told> {
+export async function tellVerdict(leg: Leg, judged: Judged, stored: Stored): Promise<Told> {
   const { verdict, folder, exitCode } = judged;
   let published = NOTHING_PUBLISHED;
   try {
@@ -64,7 +65,8 @@ export async function tellVerdict(leg: Leg, judged: Judged, baselineUrl: string 
       report: leg.out,
       'comment-url': published.commentUrl,
       'check-url': published.checkUrl,
-      'baseline-url': baselineUrl,
+      'baseline-url': stored.url,
+      'baseline-changed': stored.changed,
     },
     exitCode: gatedExit(exitCode, leg.inputs, published),
   };

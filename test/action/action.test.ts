@@ -7,6 +7,7 @@ import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaselineFile } from '../../src/baseline/schema.ts';
 import { formatMarker } from '../../src/github/marker.ts';
+import { PROTECTED } from '../github/fake-git.ts';
 import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
 import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
@@ -210,8 +211,8 @@ suite('the bundled action', { concurrency: 3 }, () => {
         comment!.body,
       );
     const { git } = stage.fake;
-    const files = git.trees.get(git.commits.get(git.refs.get('heads/plimsoll-charts')!)!.tree)!;
-    assert.match(files.get(address?.[1] ?? '') ?? '', /^<svg /, comment!.body.slice(0, 500));
+    const drawnFile = git.read('plimsoll-charts', address?.[1] ?? '') ?? '';
+    assert.match(drawnFile, /^<svg /, comment!.body.slice(0, 500));
     assert.match(address![1]!, /^100-1-sim\//);
     assert.ok(!comment!.body.includes('```mermaid'));
 
@@ -281,9 +282,12 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.ok(!existsSync(join(main.path, 'plimsoll-out')));
   });
 
-  test('push in mode baseline stores the run; the pull request after it is compared with the base’s store', async (t) => {
+  test('push in mode baseline commits the run; the pull request after it is compared with the base’s store', async (t) => {
     const port = await freePort();
-    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const rules = config({ port });
+    const stage = await scene(t, { 'plimsoll.yml': rules }, { 'serving.txt': 'change' });
+    const { git } = stage.fake;
+    git.push('main', { 'plimsoll.yml': rules }, stage.baseSha);
     const main = shallowClone(t, stage.origin, 'main');
     const push = await runStep(
       t,
@@ -292,8 +296,16 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.equal(push.code, 0, push.log);
     const [file] = readdirSync(join(main.path, 'baselines/sim'));
     assert.ok(file?.endsWith('.json'), push.log);
-    assert.equal(push.outputs['baseline-url'], `https://github.com/octo/serving/blob/main/baselines/sim/${file}`);
+    const committed = git.find('refs/heads/main')!;
+    assert.deepEqual(committed.parents, [stage.baseSha]);
+    assert.equal(push.outputs['baseline-url'], `https://github.com/octo/serving/commit/${committed.oid}`);
+    assert.equal(push.outputs['baseline-changed'], 'true');
+    assert.equal(
+      git.read('main', `baselines/sim/${file}`),
+      readFileSync(join(main.path, 'baselines/sim', file!), 'utf8'),
+    );
     assert.equal(stage.fake.comments.length, 0);
+    assert.deepEqual(stage.fake.violations, []);
 
     stage.origin.git('checkout', '-q', 'main');
     stage.origin.commit({ [`baselines/sim/${file}`]: readFileSync(join(main.path, 'baselines/sim', file!), 'utf8') });
@@ -314,6 +326,8 @@ suite('the bundled action', { concurrency: 3 }, () => {
   test('the first baseline after the merge of an accepted change begins a segment with its reason, the next one joins it', async (t) => {
     const port = await freePort();
     const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
+    const { git } = stage.fake;
+    git.push('main', {}, stage.baseSha);
     const main = shallowClone(t, stage.origin, 'main');
     const push = (): Promise<Ended> =>
       runStep(
@@ -331,22 +345,73 @@ suite('the bundled action', { concurrency: 3 }, () => {
     stage.fake.add(ACTIONS_BOT, formatMarker({ ...marker, stands: 'acceptable' }));
     stage.fake.add({ login: 'grace', type: 'User' }, '/plimsoll accept FP8', at(2));
     stage.fake.permissions.grace = 'write';
-    stage.fake.pulls.push({
+    git.pulls.push({
       number: REPOSITORY.pull,
       head: { owner: 'octo', repositoryId: 1, branch: 'change', sha: stage.headSha },
       base: { branch: 'main', sha: stage.baseSha },
       state: 'closed',
       merged: { commit: stage.baseSha, at: at(3) },
+      title: 'Change',
+      body: '',
     });
     for (const run of [await push(), await push()]) assert.equal(run.code, 0, run.log);
     const [file] = readdirSync(join(main.path, 'baselines/sim'));
-    const stored = JSON.parse(readFileSync(join(main.path, 'baselines/sim', file!), 'utf8')) as BaselineFile;
+    const text = readFileSync(join(main.path, 'baselines/sim', file!), 'utf8');
+    assert.equal(git.read('main', `baselines/sim/${file}`), text, 'the branch has it too');
+    const stored = JSON.parse(text) as BaselineFile;
     assert.deepEqual(
       stored.stages.benchmark![0]!.segments.map(({ reason, boots }) => [reason, boots.length]),
       [
         ['first baseline', 1],
         [`accepted by grace in #${REPOSITORY.pull}: FP8`, 2],
       ],
+    );
+    assert.deepEqual(stage.fake.violations, []);
+  });
+
+  test('mode baseline: what the branch or the token does not allow is told, and the exit status stays the run’s', async (t) => {
+    const port = await freePort();
+    const rules = config({ port });
+    const stage = await scene(t, { 'plimsoll.yml': rules }, { 'plimsoll.yml': config({ port, limit: '1us' }) });
+    const { git } = stage.fake;
+    git.push('main', { 'plimsoll.yml': rules }, stage.baseSha);
+    git.push('change', { 'plimsoll.yml': rules }, stage.headSha);
+    git.rules.set('main', PROTECTED);
+    const main = shallowClone(t, stage.origin, 'main');
+    const step = (more: Partial<Step> = {}): Step =>
+      stepOf(stage, {
+        cwd: main.path,
+        event: 'push',
+        payload: { after: stage.baseSha },
+        ...more,
+        inputs: { mode: 'baseline', ...more.inputs },
+      });
+    const proposed = await runStep(t, step());
+    assert.equal(proposed.code, 0, proposed.log);
+    assert.equal(proposed.outputs['baseline-url'], 'https://github.com/octo/serving/pull/100');
+    assert.match(proposed.log, /takes no commits \(Repository rule violations found/);
+    assert.match(git.pulls[0]!.body, /1 boot waits/);
+
+    git.may.contents = false;
+    const refused = await runStep(t, step());
+    assert.equal(refused.code, 0, refused.log);
+    assert.equal(refused.outputs['baseline-url'], '');
+    assert.equal(refused.outputs['baseline-changed'], 'true');
+    assert.match(refused.log, /^::warning title=Plimsoll::.*contents: write/m);
+    assert.match(refused.log, /plimsoll baseline add plimsoll-out\/run\.json/);
+    git.may.contents = true;
+
+    const asked = stage.fake.requests.length;
+    const breach = await runStep(
+      t,
+      step({ cwd: stage.clone.path, payload: { after: stage.headSha }, env: { GITHUB_REF: 'refs/heads/change' } }),
+    );
+    says(breach, 1, 'fail');
+    assert.match(breach.log, /not committed: the run did not pass/);
+    assert.deepEqual(
+      stage.fake.requests.slice(asked).map(({ method, path }) => `${method} ${path}`),
+      [`GET /repos/octo/serving/commits/${stage.headSha}/pulls`],
+      'only whether the change was accepted; nothing of the branch',
     );
     assert.deepEqual(stage.fake.violations, []);
   });
@@ -432,7 +497,8 @@ suite('the bundled action', { concurrency: 3 }, () => {
     const port = await freePort();
     const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, {});
     const refusals: readonly [Partial<Step>, RegExp][] = [
-      [{ inputs: { mode: 'command' } }, /mode is .*it takes/],
+      [{ inputs: { mode: 'judge' } }, /mode is .*it takes/],
+      [{ inputs: { mode: 'command' } }, /issue_comment events only/],
       [{ event: 'issue_comment', payload: { issue: { number: 7, pull_request: {} } } }, /issue_comment/],
       [{ event: 'pull_request_target' }, /base's code would be measured/],
       [{ inputs: { mode: 'baseline' } }, /mode: baseline/],

@@ -32,11 +32,13 @@ async function scene(t: TestContext, ...reports: Marker[]): Promise<FakeGitHub> 
   t.after(() => fake[Symbol.asyncDispose]());
   fake.permissions.grace = 'write';
   fake.permissions.reader = 'read';
-  fake.pulls.push({
+  fake.git.pulls.push({
     number: REPOSITORY.pull,
     head: { owner: 'octo', repositoryId: 1, branch: 'change', sha: HEAD },
     base: { branch: 'main', sha: 'b'.repeat(40) },
     state: 'open',
+    title: 'Change',
+    body: '',
   });
   for (const report of reports) fake.add(ACTIONS_BOT, `${formatMarker(report)}\nreport`);
   fake.checks.push({
@@ -148,7 +150,7 @@ suite('the bundled action in mode command', { concurrency: 3 }, () => {
       /no report on its newest/,
     );
     const closed = await scene(t, REPORT);
-    closed.pulls[0]!.state = 'closed';
+    closed.git.pulls[0]!.state = 'closed';
     assert.match((await say(t, closed, '/plimsoll rerun')).log, /closed/);
     for (const fake of [final, older, closed]) {
       assert.equal(fake.checks[0]!.conclusion, 'failure');

@@ -48,11 +48,13 @@ async function scene(t: TestContext, limit = '10s'): Promise<Scene> {
     'plimsoll.yml': rules(limit),
     [`baselines/${NAME}/h100.json`]: formatBaseline(baselineOf(5)),
   });
-  fake.pulls.push({
+  fake.git.pulls.push({
     number: REPOSITORY.pull,
     head: { owner: 'mallory', repositoryId: 66, branch: 'faster', sha: HEAD },
     base: { branch: 'main', sha: baseSha },
     state: 'open',
+    title: 'Change',
+    body: '',
   });
   return { fake, baseSha, clone: shallowClone(t, origin, 'main') };
 }
@@ -223,7 +225,7 @@ suite('the bundled action in mode comment', { concurrency: 2 }, () => {
       assert.match(ended.log, /::notice.*Nothing to tell/);
       assert.equal(ended.outputs.verdict, '');
     }
-    stage.fake.pulls.push({ ...stage.fake.pulls[0]!, number: 8 });
+    stage.fake.git.pulls.push({ ...stage.fake.git.pulls[0]!, number: 8 });
     const twice = await tell(t, stage);
     assert.equal(twice.code, 2, twice.log);
     assert.match(twice.log, /several open pull requests \(#7, #8\)/);
@@ -258,7 +260,7 @@ suite('the bundled action in mode comment', { concurrency: 2 }, () => {
     stage.fake.faults.length = 0;
 
     const pushed = 'f'.repeat(40);
-    stage.fake.pulls[0]!.head.sha = pushed;
+    stage.fake.git.pulls[0]!.head.sha = pushed;
     lay(stage, recordAt(1.3, { subject: { commit: pushed } }));
     const next = await tell(t, stage, {}, payload({ id: 95, head_sha: pushed }));
     assert.equal(next.code, 1, 'a newer push needs a newer accept');

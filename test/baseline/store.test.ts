@@ -23,6 +23,7 @@ import {
 import { addRun, promote } from '../../src/baseline/update.ts';
 import { type ErrorCode, PlimsollError } from '../../src/errors.ts';
 import { environmentSlug } from '../../src/record/keys.ts';
+import { createRepository } from '../github/repository.ts';
 import { benchmarkRun, ENVIRONMENT, measured, metric, record } from './records.ts';
 
 const folder = (t: TestContext): string => {
@@ -293,3 +294,24 @@ function shuffleKeys(value: unknown): unknown {
       .map(([key, member]) => [key, shuffleKeys(member)]),
   );
 }
+
+test('promote takes a file of another branch, and names what a ref does not have', (t) => {
+  const repository = createRepository(t);
+  const file = addRun(null, benchmarkRun(100, { id: 'run-1' }), { keep: 10 }).file;
+  repository.git('checkout', '-q', '-b', 'release/1.4');
+  repository.commit({ 'baselines/llm/machine.json': formatBaseline(file) });
+  repository.git('checkout', '-q', '--orphan', 'main');
+  repository.git('rm', '-rfq', '.');
+  repository.commit({ 'serving.py': 'code' });
+  const here = process.cwd();
+  t.after(() => process.chdir(here));
+  process.chdir(repository.path);
+  const path = 'baselines/llm/machine.json';
+  assert.match(promoteFile(`release/1.4:${path}`, path, 'release 1.4'), /newest segments of release\/1\.4:/);
+  assert.equal(readFileSync(join(repository.path, path), 'utf8'), formatBaseline(file));
+  assert.throws(
+    () => promoteFile('release/1.4:baselines/none.json', path, 'x'),
+    /release\/1\.4 has no file baselines\/none/,
+  );
+  assert.throws(() => promoteFile('release/9:x.json', path, 'x'), /Git could not read x\.json at release\/9/);
+});

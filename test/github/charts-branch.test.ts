@@ -8,7 +8,6 @@ import { renderCharts } from '../../src/report/charts.ts';
 import { renderComment } from '../../src/report/comment.ts';
 import { toHtml } from '../pages/github.ts';
 import { inputOf } from '../report/fixtures.ts';
-import { keepTree } from './fake-git.ts';
 import { type FakeGitHub, REPOSITORY, startFakeGitHub } from './fake-github.ts';
 
 const AT_ONCE = { key: () => ({ schedule: (_options: unknown, task: () => unknown) => task() }) };
@@ -34,8 +33,8 @@ const push = (fake: FakeGitHub, run: number, what = 'sim', api = apiOf(fake)) =>
     },
     CHARTS,
   );
-const head = ({ git }: FakeGitHub) => git.commits.get(git.refs.get(`heads/${BRANCH}`)!)!;
-const files = (fake: FakeGitHub) => fake.git.trees.get(head(fake).tree)!;
+const head = ({ git }: FakeGitHub) => git.find(`refs/heads/${BRANCH}`)!;
+const files = (fake: FakeGitHub) => head(fake).files;
 const runs = (fake: FakeGitHub): number[] =>
   [...new Set([...files(fake).keys()].flatMap((path) => (path.includes('/') ? [Number.parseInt(path, 10)] : [])))].sort(
     (a, b) => a - b,
@@ -45,7 +44,7 @@ test('the first run makes an orphan branch of charts, and addresses that private
   await using fake = await startFakeGitHub();
   const drawn = await push(fake, 100, 'qwen 7b/x');
   assert.deepEqual(head(fake).parents, []);
-  assert.equal(files(fake).get(`100-1-qwen-7b-x/${CHARTS[0]!.name}`), CHARTS[0]!.svg);
+  assert.equal(fake.git.read(BRANCH, `100-1-qwen-7b-x/${CHARTS[0]!.name}`), CHARTS[0]!.svg);
   assert.equal(drawn.length, CHARTS.length / 2);
   const at = 'https://github.com/octo/serving/blob/plimsoll/charts/100-1-qwen-7b-x/load-curve';
   assert.deepEqual([drawn[0]!.light, drawn[0]!.dark], [`${at}-light.svg?raw=true`, `${at}-dark.svg?raw=true`]);
@@ -81,9 +80,9 @@ test('what GitHub’s sanitiser lets through is still a picture with both addres
 
 test('an API that answers too slowly is given up at the limit, before anything has moved', async () => {
   await using fake = await startFakeGitHub();
-  fake.slowMs = 400;
+  fake.faults.push({ times: 99, delayMs: 400 });
   await assert.rejects(push(fake, 1, 'sim', apiOf(fake, AbortSignal.timeout(500))));
-  assert.equal(fake.git.refs.size, 0);
+  assert.equal(fake.git.branches.size, 0);
 });
 
 test('further runs are one commit each on top; runs at once lose nothing', async () => {
@@ -96,10 +95,10 @@ test('further runs are one commit each on top; runs at once lose nothing', async
 
 test('at a hundred runs the oldest go, and history begins anew', async () => {
   await using fake = await startFakeGitHub();
-  const old = new Map([['plimsoll-charts.md', 'sign']]);
-  for (let run = 901; run <= 1_000; run++) old.set(`${run}-1-sim/load-curve-light.svg`, '<svg/>');
-  fake.git.commits.set('a'.repeat(40), { tree: keepTree(fake.git, old), parents: ['b'.repeat(40)], message: 'x' });
-  fake.git.refs.set(`heads/${BRANCH}`, 'a'.repeat(40));
+  const old: Record<string, string> = { 'plimsoll-charts.md': 'sign' };
+  for (let run = 901; run <= 1_000; run++) old[`${run}-1-sim/load-curve-light.svg`] = '<svg/>';
+  fake.git.push(BRANCH, { 'plimsoll-charts.md': 'sign' });
+  fake.git.push(BRANCH, old);
   await push(fake, 1_001);
   assert.deepEqual(head(fake).parents, []);
   assert.deepEqual(
@@ -112,12 +111,7 @@ test('at a hundred runs the oldest go, and history begins anew', async () => {
 
 test('a branch that holds anything else is left alone', async () => {
   await using fake = await startFakeGitHub();
-  fake.git.commits.set('a'.repeat(40), {
-    tree: keepTree(fake.git, new Map([['src/main.ts', 'x']])),
-    parents: [],
-    message: 'x',
-  });
-  fake.git.refs.set(`heads/${BRANCH}`, 'a'.repeat(40));
+  fake.git.push(BRANCH, { 'src/main.ts': 'x' });
   await assert.rejects(push(fake, 1), /not one of charts/);
   assert.ok(fake.requests.every(({ method }) => method === 'GET'));
 });
@@ -135,6 +129,6 @@ for (const [path, status] of [
     fake.faults.push({ path, times: 99, status, message: 'no' });
     await assert.rejects(push(fake, 1), (error) => (error as { status?: number }).status === status);
     assert.ok(fake.requests.length < 40);
-    assert.equal(fake.git.refs.size, 0);
+    assert.equal(fake.git.branches.size, 0);
   });
 }

@@ -14,7 +14,6 @@ import {
   conclusionOf,
   openCheck,
 } from '../../src/github/check.ts';
-import { fileUrl } from '../../src/github/event.ts';
 import type { Inputs } from '../../src/github/inputs.ts';
 import { gatedExit } from '../../src/github/leg.ts';
 import type { SlaResult } from '../../src/judge/verdict.ts';
@@ -182,13 +181,4 @@ test('annotations stand at the rules that failed, where their line is known', ()
     },
   ]);
   assert.deepEqual(annotationsOf(sla, null), []);
-});
-
-test('the address of a file is the branch’s; a tag has none', () => {
-  const event = { serverUrl: 'https://ghe.example', owner: 'octo', repo: 'serving' } as Parameters<typeof fileUrl>[0];
-  assert.equal(
-    fileUrl({ ...event, branch: 'release/1#2' }, 'baselines/llm/a b.json'),
-    'https://ghe.example/octo/serving/blob/release/1%232/baselines/llm/a%20b.json',
-  );
-  assert.equal(fileUrl({ ...event, branch: null }, 'x'), null);
 });

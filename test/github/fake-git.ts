@@ -1,133 +1,130 @@
-// The git data of the fake GitHub: refs that move only forwards unless they are forced, commits, trees as flat lists of
-// files.
+// The git of the fake GitHub: contents, trees, commits and branches, with the ids that git gives to contents; rules that
+// protect branches, what the token may do, and pull requests.
 
 import { createHash } from 'node:crypto';
-import { type Answer, isOurRepository, NOT_FOUND, type Operations } from './fake-operation.ts';
-import { sample } from './openapi.ts';
+
+export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
+
+export interface FakeCommit {
+  readonly oid: string;
+  /** Every file by its path: id of its content. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly parents: readonly string[];
+  readonly message: string;
+}
+export interface FakePull {
+  readonly number: number;
+  /** The commit counts where the branch is not one of this repository. */
+  readonly head: { readonly owner: string; readonly repositoryId: number; readonly branch: string; sha: string };
+  readonly base: { readonly branch: string; readonly sha: string };
+  title: string;
+  body: string;
+  state: 'open' | 'closed';
+  merged?: { readonly commit: string; readonly at: string };
+}
 
 export interface FakeGit {
-  /** "heads/main" → commit. */
-  readonly refs: Map<string, string>;
-  readonly commits: Map<
-    string,
-    { readonly tree: string; readonly parents: readonly string[]; readonly message: string }
-  >;
-  /** Path → content, of every folder below too. */
+  readonly id: string;
+  readonly contents: Map<string, string>;
   readonly trees: Map<string, ReadonlyMap<string, string>>;
+  readonly commits: Map<string, FakeCommit>;
+  /** By name, without refs/heads/. */
+  readonly branches: Map<string, string>;
+  /** Branches that take no direct commits, with the words in which they are refused. */
+  readonly rules: Map<string, string>;
+  readonly pulls: FakePull[];
+  /** What the job's `permissions:` and the repository's settings grant. */
+  readonly may: { contents: boolean; pulls: boolean; actionsOpenPulls: boolean };
+  /** What a person or another job pushes: files over those of the branch; null removes one. @returns the commit */
+  push(branch: string, files: Readonly<Record<string, string | null>>, oid?: string): string;
+  /** Merges the pull request by squashing it, as the button does. @returns false where that is a conflict */
+  merge(pull: FakePull): boolean;
+  read(branch: string, path: string): string | null;
+  store(content: string): string;
+  addTree(files: ReadonlyMap<string, string>): string;
+  addCommit(commit: Omit<FakeCommit, 'oid'>, oid?: string): FakeCommit;
+  /** Of a branch (`refs/heads/…`) or an id; null = none. */
+  find(revision: string): FakeCommit | null;
 }
 
-const idOf = (content: unknown): string => createHash('sha1').update(JSON.stringify(content)).digest('hex');
+export const PROTECTED = 'Repository rule violations found\n\nChanges must be made through a pull request.\n\n';
 
-/** Keeps a tree, and those of its folders; gives its id. */
-export function keepTree(git: FakeGit, files: ReadonlyMap<string, string>): string {
-  const sorted = new Map([...files].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  for (const folder of foldersOf(sorted)) keepTree(git, below(sorted, folder));
-  const id = idOf([...sorted]);
-  git.trees.set(id, sorted);
-  return id;
-}
-
-const foldersOf = (files: ReadonlyMap<string, string>): ReadonlySet<string> =>
-  new Set([...files.keys()].flatMap((path) => (path.includes('/') ? [path.split('/')[0]!] : [])));
-const below = (files: ReadonlyMap<string, string>, folder: string): ReadonlyMap<string, string> =>
-  new Map(
-    [...files].flatMap(([path, content]) =>
-      path.startsWith(`${folder}/`) ? [[path.slice(folder.length + 1), content]] : [],
-    ),
-  );
-
-const refAnswer = (ref: string, sha: string, status: number): Answer => ({
-  status,
-  body: sample('git-ref', { ref: `refs/${ref}`, object: { type: 'commit', sha: sha.padEnd(40, '0') } }),
-});
-const invalid = (message: string): Answer => ({
-  status: 422,
-  body: { message, documentation_url: 'https://docs.github.com/rest' },
-});
-
-function isAncestor(git: FakeGit, ancestor: string, of: string): boolean {
-  return ancestor === of || (git.commits.get(of)?.parents ?? []).some((parent) => isAncestor(git, ancestor, parent));
-}
-
-interface TreeEntry {
-  readonly path: string;
-  readonly content?: string;
-  readonly sha?: string;
-}
-
-export const GIT_OPERATIONS: Operations = {
-  '/repos/{owner}/{repo}/git/ref/{ref}': {
-    GET({ git }, parameters) {
-      const ref = decodeURIComponent(parameters.ref ?? '');
-      const sha = git.refs.get(ref);
-      return sha !== undefined && isOurRepository(parameters) ? refAnswer(ref, sha, 200) : NOT_FOUND;
-    },
-  },
-  '/repos/{owner}/{repo}/git/refs': {
-    POST({ git }, parameters, _query, body) {
-      if (!isOurRepository(parameters)) return NOT_FOUND;
-      const { ref, sha } = body as { ref: string; sha: string };
-      const name = ref.replace(/^refs\//, '');
-      if (git.refs.has(name)) return invalid('Reference already exists');
-      git.refs.set(name, sha);
-      return refAnswer(name, sha, 201);
-    },
-  },
-  '/repos/{owner}/{repo}/git/refs/{ref}': {
-    PATCH({ git }, parameters, _query, body) {
-      const ref = decodeURIComponent(parameters.ref ?? '');
-      const { sha, force = false } = body as { sha: string; force?: boolean };
-      const now = git.refs.get(ref);
-      if (now === undefined || !isOurRepository(parameters)) return NOT_FOUND;
-      if (!force && !isAncestor(git, now, sha)) return invalid('Update is not a fast forward');
-      git.refs.set(ref, sha);
-      return refAnswer(ref, sha, 200);
-    },
-  },
-  '/repos/{owner}/{repo}/git/commits/{commit_sha}': {
-    GET({ git }, parameters) {
-      const commit = git.commits.get(parameters.commit_sha ?? '');
-      if (commit === undefined || !isOurRepository(parameters)) return NOT_FOUND;
-      return { status: 200, body: sample('git-commit', { sha: parameters.commit_sha, tree: { sha: commit.tree } }) };
-    },
-  },
-  '/repos/{owner}/{repo}/git/commits': {
-    POST({ git }, parameters, _query, body) {
-      if (!isOurRepository(parameters)) return NOT_FOUND;
-      const { message, tree, parents = [] } = body as { message: string; tree: string; parents?: string[] };
-      if (!git.trees.has(tree)) return invalid('Tree SHA does not exist');
-      const sha = idOf([message, tree, parents, git.commits.size]);
-      git.commits.set(sha, { message, tree, parents });
-      return { status: 201, body: sample('git-commit', { sha, message, tree: { sha: tree } }) };
-    },
-  },
-  '/repos/{owner}/{repo}/git/trees/{tree_sha}': {
-    GET({ git }, parameters) {
-      const files = git.trees.get(parameters.tree_sha ?? '');
-      if (files === undefined || !isOurRepository(parameters)) return NOT_FOUND;
-      const folders = [...foldersOf(files)].map((path) => ({
-        path,
-        mode: '040000',
-        type: 'tree',
-        sha: keepTree(git, below(files, path)),
-      }));
-      const blobs = [...files]
-        .filter(([path]) => !path.includes('/'))
-        .map(([path, content]) => ({ path, mode: '100644', type: 'blob', sha: idOf(content), size: content.length }));
-      const body = sample('git-tree', { sha: parameters.tree_sha, truncated: false, tree: [...folders, ...blobs] });
-      return { status: 200, body };
-    },
-  },
-  '/repos/{owner}/{repo}/git/trees': {
-    POST({ git }, parameters, _query, body) {
-      if (!isOurRepository(parameters)) return NOT_FOUND;
-      const { base_tree, tree } = body as { base_tree?: string; tree: TreeEntry[] };
-      const files = new Map(base_tree === undefined ? [] : git.trees.get(base_tree));
-      for (const { path, content, sha } of tree) {
-        if (content !== undefined) files.set(path, content);
-        else for (const [name, inner] of git.trees.get(sha ?? '') ?? []) files.set(`${path}/${name}`, inner);
+export function createFakeGit(): FakeGit {
+  const git: FakeGit = {
+    id: 'R_kgDO1',
+    contents: new Map(),
+    trees: new Map(),
+    commits: new Map(),
+    branches: new Map(),
+    rules: new Map(),
+    pulls: [],
+    may: { contents: true, pulls: true, actionsOpenPulls: true },
+    push(branch, files, oid) {
+      const head = git.find(`refs/heads/${branch}`);
+      const next = new Map(head?.files);
+      for (const [path, text] of Object.entries(files)) {
+        if (text === null) next.delete(path);
+        else next.set(path, git.store(text));
       }
-      return { status: 201, body: sample('git-tree', { sha: keepTree(git, files), truncated: false, tree: [] }) };
+      const commit = git.addCommit({ files: next, parents: head ? [head.oid] : [], message: 'push' }, oid);
+      git.branches.set(branch, commit.oid);
+      return commit.oid;
     },
-  },
-};
+    merge(pull) {
+      const [base, head] = [git.find(`refs/heads/${pull.base.branch}`)!, git.find(`refs/heads/${pull.head.branch}`)!];
+      const fork = mergeBase(git, base, head)!;
+      const next = new Map(base.files);
+      for (const [path, id] of head.files) {
+        if (fork.files.get(path) === id) continue;
+        if (next.get(path) !== fork.files.get(path)) return false;
+        next.set(path, id);
+      }
+      const squashed = git.addCommit({ files: next, parents: [base.oid], message: pull.title });
+      git.branches.set(pull.base.branch, squashed.oid);
+      Object.assign(pull, { state: 'closed', merged: { commit: squashed.oid, at: new Date().toISOString() } });
+      return true;
+    },
+    read(branch, path) {
+      return git.contents.get(git.find(`refs/heads/${branch}`)?.files.get(path) ?? '') ?? null;
+    },
+    store(content) {
+      const id = hash('blob', content);
+      git.contents.set(id, content);
+      return id;
+    },
+    addTree(files) {
+      const id = hash('tree', JSON.stringify([...files].sort()));
+      git.trees.set(id, files);
+      return id;
+    },
+    addCommit(commit, oid) {
+      const made = { ...commit, oid: oid ?? hash('commit', JSON.stringify([git.commits.size, commit.message])) };
+      git.commits.set(made.oid, made);
+      return made;
+    },
+    find(revision) {
+      const branch = /^refs\/heads\/(.*)$/s.exec(revision)?.[1];
+      return git.commits.get(branch === undefined ? revision : (git.branches.get(branch) ?? '')) ?? null;
+    },
+  };
+  return git;
+}
+
+const hash = (kind: string, text: string): string =>
+  createHash('sha1')
+    .update(`${kind} ${Buffer.byteLength(text)}\0${text}`)
+    .digest('hex');
+
+/** Newest commit that both have; null where they have none. */
+export function mergeBase(git: FakeGit, left: FakeCommit, right: FakeCommit): FakeCommit | null {
+  const reachable = ancestors(git, left);
+  for (const commit of ancestors(git, right)) if (reachable.has(commit)) return commit;
+  return null;
+}
+
+/** Nearest first, itself among them. */
+export function ancestors(git: FakeGit, from: FakeCommit): ReadonlySet<FakeCommit> {
+  const found = new Set<FakeCommit>([from]);
+  for (const commit of found) for (const parent of commit.parents) found.add(git.commits.get(parent)!);
+  return found;
+}

@@ -4,21 +4,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { validate as validateQuery } from '@octokit/graphql-schema';
-import { Ajv } from 'ajv';
+import { type Answer, checkAnswer, checkRequest, description, type Operation, type Parameters } from './description.ts';
 import { COMMAND_OPERATIONS } from './fake-commands.ts';
-import { type FakeGit, GIT_OPERATIONS } from './fake-git.ts';
-import {
-  type Answer,
-  type CarryOut,
-  isOurRepository,
-  NOT_FOUND,
-  type Operations,
-  type Parameters,
-  REPOSITORY,
-} from './fake-operation.ts';
-import { type FakePull, PULL_OPERATIONS } from './fake-pulls.ts';
-import { type Described, description, resolve } from './openapi.ts';
+import { createFakeGit, type FakeGit, REPOSITORY } from './fake-git.ts';
+import { GIT_OPERATIONS } from './fake-git-rest.ts';
+import { executeGraphql } from './fake-graphql.ts';
+import { type CarryOut, isOurRepository, NOT_FOUND, type Operations } from './fake-operation.ts';
+import { PULL_OPERATIONS } from './fake-pulls.ts';
 
 export interface FakeUser {
   readonly login: string;
@@ -53,9 +45,16 @@ export interface FakeAnnotation {
 export interface Fault {
   readonly method?: string;
   readonly path?: RegExp;
+  /** What is asked, as text. */
+  readonly body?: RegExp;
+  /** It is carried out all the same: only the answer is lost. */
+  readonly lost?: true;
+  /** Before anything happens. */
+  readonly delayMs?: number;
   /** How often; then it is over. */
   times: number;
-  readonly status: number;
+  /** Absent: nothing but the delay is wrong. */
+  readonly status?: number;
   readonly message?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -67,7 +66,6 @@ export interface FakeGitHub extends AsyncDisposable {
   /** Of any commit, oldest first. */
   readonly checks: FakeCheck[];
   readonly requests: { readonly method: string; readonly path: string; readonly status: number }[];
-  readonly pulls: FakePull[];
   readonly git: FakeGit;
   readonly reactions: { readonly comment: number; readonly content: string }[];
   /** By login; who is not named may not even read. */
@@ -78,17 +76,14 @@ export interface FakeGitHub extends AsyncDisposable {
   readonly faults: Fault[];
   /** Who the token belongs to; null = the API will not say. */
   viewer: FakeUser | null;
-  /** How long every answer takes. */
-  slowMs: number;
   /** Runs when a request has arrived, before it is carried out: another job's doing. */
-  before: ((method: string, path: string) => void) | null;
+  before: ((method: string, path: string, body: string) => void) | null;
   add(user: FakeUser, body: string, createdAt?: string, updatedAt?: string): FakeComment;
 }
 
+export { REPOSITORY } from './fake-git.ts';
 export const ACTIONS_BOT: FakeUser = { login: 'github-actions[bot]', type: 'Bot' };
 const MADE_AT = '2026-01-01T00:00:00Z';
-
-export { REPOSITORY } from './fake-operation.ts';
 
 export async function startFakeGitHub(): Promise<FakeGitHub> {
   let lastId = 1_000;
@@ -99,8 +94,7 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     url,
     comments: [],
     checks: [],
-    pulls: [],
-    git: { refs: new Map(), commits: new Map(), trees: new Map() },
+    git: createFakeGit(),
     reactions: [],
     permissions: {},
     reruns: [],
@@ -108,7 +102,6 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     violations: [],
     faults: [],
     viewer: ACTIONS_BOT,
-    slowMs: 0,
     before: null,
     add(user, body, createdAt, updatedAt = createdAt) {
       const comment = { id: ++lastId, body, user, createdAt, updatedAt };
@@ -127,9 +120,11 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
     const method = request.method ?? 'GET';
     if (!/^(token|bearer) \S+$/i.test(request.headers.authorization ?? ''))
       fake.violations.push(`${method} ${target.pathname}: no token`);
-    fake.before?.(method, target.pathname);
-    if (fake.slowMs > 0) await sleep(fake.slowMs);
-    const answer = answerTo(fake, method, target, body);
+    fake.before?.(method, target.pathname, JSON.stringify(body) ?? '');
+    const answer = await answerTo(fake, method, target, body).catch((error: Error): Answer => {
+      fake.violations.push(`${method} ${target.pathname}: ${error.stack}`);
+      return { status: 500, body: { message: 'a fault of this fake' } };
+    });
     fake.requests.push({ method, path: target.pathname, status: answer.status });
     response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8', ...answer.headers });
     response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
@@ -137,20 +132,29 @@ export async function startFakeGitHub(): Promise<FakeGitHub> {
   return fake;
 }
 
-function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Answer {
+async function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown): Promise<Answer> {
+  const text = JSON.stringify(body) ?? '';
   const fault = fake.faults.find(
     (candidate) =>
-      candidate.times > 0 && (candidate.method ?? method) === method && (candidate.path?.test(target.pathname) ?? true),
+      candidate.times > 0 &&
+      (candidate.method ?? method) === method &&
+      (candidate.path?.test(target.pathname) ?? true) &&
+      (candidate.body?.test(text) ?? true),
   );
-  if (fault) {
-    fault.times -= 1;
-    return {
-      status: fault.status,
-      body: { message: fault.message ?? 'Fault', documentation_url: 'https://docs.github.com/rest' },
-      ...(fault.headers ? { headers: fault.headers } : {}),
-    };
-  }
-  if (method === 'POST' && target.pathname === '/graphql') return graphql(fake, body);
+  if (!fault) return carryOut(fake, method, target, body);
+  fault.times -= 1;
+  if (fault.delayMs !== undefined) await sleep(fault.delayMs, undefined, { ref: false });
+  const answer = fault.status === undefined || fault.lost ? await carryOut(fake, method, target, body) : null;
+  if (fault.status === undefined) return answer!;
+  return {
+    status: fault.status,
+    body: { message: fault.message ?? 'Fault', documentation_url: 'https://docs.github.com/rest' },
+    ...(fault.headers ? { headers: fault.headers } : {}),
+  };
+}
+
+async function carryOut(fake: FakeGitHub, method: string, target: URL, body: unknown): Promise<Answer> {
+  if (method === 'POST' && target.pathname === '/graphql') return executeGraphql(fake, body);
   const operation = findOperation(method, target.pathname);
   if (!operation) {
     fake.violations.push(`${method} ${target.pathname}: GitHub has no such operation, or this fake does not`);
@@ -166,15 +170,6 @@ function answerTo(fake: FakeGitHub, method: string, target: URL, body: unknown):
   const answer = operation.carryOut(fake, operation.parameters, target.searchParams, body);
   fake.violations.push(...checkAnswer(operation, answer));
   return answer;
-}
-
-function graphql(fake: FakeGitHub, body: unknown): Answer {
-  const { query } = body as { query: string };
-  const problems = validateQuery(query).map((error) => error.message);
-  fake.violations.push(...problems.map((problem) => `graphql: ${problem}`));
-  if (problems.length > 0) return { status: 200, body: { errors: problems.map((message) => ({ message })) } };
-  if (!fake.viewer) return { status: 403, body: { message: 'Resource not accessible by integration' } };
-  return { status: 200, body: { data: { viewer: { login: fake.viewer.login } } } };
 }
 
 // ---- operations -------------------------------------------------------------------------------------------
@@ -369,72 +364,19 @@ function renderCheck(fake: FakeGitHub, { id, annotations, title, summary, ...che
   };
 }
 
-// ---- checks against the description ----------------------------------------------------------------------
-
-interface Operation {
-  readonly name: string;
-  readonly described: Described;
-  readonly parameters: Parameters;
-  readonly carryOut: CarryOut;
-}
-
-const ajv = new Ajv({ strict: false, coerceTypes: true, validateFormats: false, allErrors: true });
-ajv.addSchema({ $id: 'github', components: description.components }, 'github');
-const compiled = new Map<unknown, ReturnType<Ajv['compile']>>();
-
-function findOperation(method: string, path: string): Operation | null {
+function findOperation(method: string, path: string): (Operation & { readonly carryOut: CarryOut }) | null {
   for (const [template, methods] of Object.entries(OPERATIONS)) {
     const match = new RegExp(`^${template.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`).exec(path);
     const carryOut = methods[method];
     const described = description.paths[template]?.[method.toLowerCase()];
     if (match && carryOut && described)
-      return { name: `${method} ${template}`, described, parameters: { ...match.groups }, carryOut };
+      return { name: `${method} ${template}`, described, parameters: decoded(match.groups), carryOut };
   }
   return null;
 }
 
-function checkRequest({ name, described, parameters }: Operation, target: URL, body: unknown): string[] {
-  const known = (described.parameters ?? []).map(
-    (parameter) => resolve(parameter) as { name: string; in: string; schema: object },
-  );
-  const given: [string, string, string][] = [
-    ...Object.entries(parameters).map(([key, value]): [string, string, string] => [key, value, 'path']),
-    ...[...target.searchParams].map(([key, value]): [string, string, string] => [key, value, 'query']),
-  ];
-  const problems = given.flatMap(([key, value, place]) => {
-    const parameter = known.find((candidate) => candidate.name === key && candidate.in === place);
-    return parameter
-      ? problemsOf(parameter.schema, { value }, `${name} ${place} ${key}`, 'value')
-      : [`${name}: no ${place} parameter ${key}`];
-  });
-  const schema = described.requestBody?.content['application/json']?.schema;
-  const optional = body === undefined && described.requestBody?.required !== true;
-  if (schema && !optional) problems.push(...problemsOf(schema, { value: body }, `${name} body`, 'value'));
-  else if (!schema && body !== undefined) problems.push(`${name}: takes no body`);
-  return problems;
-}
-
-function checkAnswer({ name, described }: Operation, { status, body }: Answer): string[] {
-  const response = resolve(described.responses[String(status)]) as
-    | { content?: Record<string, { schema: object }> }
-    | undefined;
-  if (!response) return status >= 400 ? [] : [`${name}: does not answer ${status}`];
-  const schema = response.content?.['application/json']?.schema;
-  if (!schema) return body === undefined ? [] : [`${name}: ${status} has no body`];
-  return problemsOf(schema, { value: body }, `${name} answer ${status}`, 'value');
-}
-
-function problemsOf(schema: object, holder: Record<string, unknown>, what: string, key: string): string[] {
-  let check = compiled.get(schema);
-  if (!check) {
-    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"github#/components/')) as object;
-    check = ajv.compile({ type: 'object', required: [key], properties: { [key]: absolute } });
-    compiled.set(schema, check);
-  }
-  return check(structuredClone(holder))
-    ? []
-    : (check.errors ?? []).map((error) => `${what}: ${error.instancePath} ${error.message}`);
-}
+const decoded = (groups: Record<string, string> | undefined): Parameters =>
+  Object.fromEntries(Object.entries({ ...groups }).map(([name, value]) => [name, decodeURIComponent(value)]));
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];

@@ -1,23 +1,19 @@
-// What an operation of the fake GitHub is, and what all of them know.
+// What an operation of the fake GitHub is, and the answers that all of them know.
 
+import type { Answer, Parameters } from './description.ts';
+import { REPOSITORY } from './fake-git.ts';
 import type { FakeGitHub } from './fake-github.ts';
 
-export interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-export type Parameters = Readonly<Record<string, string>>;
 export type CarryOut = (fake: FakeGitHub, parameters: Parameters, query: URLSearchParams, body: unknown) => Answer;
 /** By path as GitHub describes it, then by method. */
 export type Operations = Readonly<Record<string, Readonly<Record<string, CarryOut>>>>;
 
-export const REPOSITORY = { owner: 'octo', repo: 'serving', pull: 7 } as const;
-
 export const isOurRepository = (parameters: Parameters): boolean =>
   parameters.owner === REPOSITORY.owner && parameters.repo === REPOSITORY.repo;
 
-export const NOT_FOUND: Answer = {
-  status: 404,
-  body: { message: 'Not Found', documentation_url: 'https://docs.github.com/rest', status: '404' },
-};
+export const refused = (status: number, message: string, errors?: readonly object[]): Answer => ({
+  status,
+  body: { message, documentation_url: 'https://docs.github.com/rest', ...(errors && { errors }) },
+});
+export const FORBIDDEN = refused(403, 'Resource not accessible by integration');
+export const NOT_FOUND: Answer = { ...refused(404, 'Not Found'), body: { message: 'Not Found', status: '404' } };
