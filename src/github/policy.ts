@@ -4,6 +4,7 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { type Base, readBase } from '../baseline/base.ts';
 import { readAtRef, repositoryRoot } from '../baseline/git.ts';
 import type { BaselineSource } from '../baseline/store.ts';
 import { combineConfigs, configFolder, loadConfig, parseConfig } from '../config/load.ts';
@@ -30,6 +31,8 @@ export interface PolicyOptions {
 export interface ResolvedPolicy {
   readonly config: Config;
   readonly baselines: BaselineSource;
+  /** What an interleaved comparison boots beside the change. */
+  readonly base: Base;
   /** For the report: "plimsoll.yml at main (3f2c1ab)". */
   readonly policySource: string;
   readonly policyChanges: readonly string[];
@@ -45,6 +48,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     return {
       config: head,
       baselines: { kind: 'directory', path: resolve(cwd, options.baselines) },
+      base: { kind: 'none', ref: null, commit: null, problem: NO_BASE },
       policySource: `${configPath} of this checkout`,
       policyChanges: [],
       noPolicyAtBase: false,
@@ -58,29 +62,35 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     serverUrl: event.serverUrl,
     signal: options.signal,
   });
-  const where = `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`;
+  const name = baseRef.replace(/^refs\/heads\//, '');
+  const where = `${name} (${ref.slice(0, 7)})`;
   const baselines: BaselineSource = { kind: 'git', repo, ref, path: inRepository(repo, cwd, options.baselines) };
-  const text = readAtRef(repo, ref, inRepository(repo, cwd, configPath));
+  const path = inRepository(repo, cwd, configPath);
+  const base = readBase({ repo, ref: name, commit: ref, path, env });
+  const text = readAtRef(repo, ref, path);
   if (text === null) {
     return {
       config: head,
       baselines,
+      base,
       policySource: `${configPath} of the pull request, since ${where} has none`,
       policyChanges: [],
       noPolicyAtBase: true,
     };
   }
-  const base = parseBase(text, configPath, where, env);
-  const combined = combineConfigs(base, head);
+  const combined = combineConfigs(parseBase(text, configPath, where, env), head);
   const { config, changes } = withBaseFiles(combined.config, { repo, ref, folder: configFolder(configPath, cwd) });
   return {
     config: { ...config, sla: config.sla.map((rule) => ({ ...rule, line: lineIn(head, rule) })) },
     baselines,
+    base,
     policySource: `${configPath} at ${where}`,
     policyChanges: [...combined.changes, ...changes],
     noPolicyAtBase: false,
   };
 }
+
+const NO_BASE = 'this job has no base: it is for no pull request, and the input base-ref is empty';
 
 /** Where the change's file has the base's rule: an annotation stands in the change's. Null where it has it no more. */
 function lineIn(head: Config, { line: _, ...rule }: SlaRule): number | null {
