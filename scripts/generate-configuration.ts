@@ -40,8 +40,6 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'stages.linear.stopWhen.missed': 'Share of a step’s requests that missed the SLO.',
   'stages.linear.stopWhen.failed': 'Share of a step’s requests that failed.',
   'stages.step-surge.base': 'Load before and after each surge.',
-  'comparison.onMissingBaseline':
-    'What a stage without a comparable baseline does to the outcome: warn, or fail the job.',
   'price.gpuHour': 'Price of one GPU for an hour.',
   'price.gpus': 'GPUs that the deployment uses.',
   'price.currency': 'A note for readers of the file; reports print amounts without it.',

@@ -106,6 +106,7 @@ async function runOne(
       cwd: configFolder(configPath, cwd),
       out,
       baselines: policy.baselines,
+      base: policy.base,
       mode: inputs.mode,
       name: inputs.name,
       provenance: {

@@ -1,11 +1,13 @@
-// The story of a run, on one page: configuration in, deployment booted and loaded, records judged against the
-// stored baseline, booted again while the judge asks for it, files written, verdict out.
+// The story of a run, on one page: configuration in, deployment booted and loaded (alone, or in turn with its base),
+// records judged against the stored baseline or the base, booted again while the judge asks for it, files written,
+// verdict out.
 
-import { historyOf, pinnedUnits, storedFile } from './baseline/lookup.ts';
+import { randomInt } from 'node:crypto';
+import type { Base } from './baseline/base.ts';
+import { historyOf, storedFile } from './baseline/lookup.ts';
 import type { BaselineLookup } from './baseline/schema.ts';
 import { type BaselineSource, findBaseline, formatBaseline } from './baseline/store.ts';
-import type { Config } from './config/schema.ts';
-import { runBuild } from './deployment/build.ts';
+import { type Config, STAGES } from './config/schema.ts';
 import { EXIT } from './errors.ts';
 import { judge } from './judge/judge.ts';
 import type { Verdict } from './judge/verdict.ts';
@@ -13,13 +15,14 @@ import { readEnvironment } from './monitor/environment.ts';
 import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance, ReportInput } from './report/input.ts';
-import { measureBoot, spoiltByClient } from './runner/boot.ts';
 import { checkRunFolder, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
 import { takeMachine } from './runner/machine.ts';
 import { planStages, refuseUnbearable } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
-import { beginRecord, withBoot, withoutBoot } from './runner/record.ts';
+import { beginRecord } from './runner/record.ts';
+import { createBuilder, openSides, orderOf } from './runner/sides.ts';
+import { takeTurn } from './runner/turn.ts';
 import { VERSION } from './version.ts';
 
 export type RunMode = 'gate' | 'baseline' | 'measure';
@@ -30,6 +33,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly out: string;
   readonly baselines: BaselineSource;
+  /** What an interleaved comparison boots beside the candidate; null = no base was named. */
+  readonly base: Base | null;
   readonly mode: RunMode;
   /** Tells matrix legs apart; empty for the only one. */
   readonly name: string;
@@ -44,9 +49,6 @@ export interface RunResult extends ReportInput {
   readonly exitCode: number;
 }
 
-/** How many boots may be thrown away because the client spoilt them, before the run gives up. */
-const MAX_DISCARDED = 2;
-
 /**
  * Boots, loads, judges. A deployment that fails under load is a verdict, not an error.
  * @throws PlimsollError where nothing could be measured (configuration, lock, boot, out folder)
@@ -56,7 +58,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   checkRunFolder(options.out);
   const label = `${config.deployment.name}${options.name === '' ? '' : ` (${options.name})`}`;
 
-  await using _machine = await takeMachine({ config, label, out: options.out, progress, signal });
+  const others = options.base?.kind === 'found' ? [options.base.deployment] : [];
+  await using _machine = await takeMachine({ config, others, label, out: options.out, progress, signal });
   const folder = openRunFolder(options.out);
 
   const environment = { ...(await readEnvironment(config.deployment)), method: METHOD_VERSION };
@@ -65,59 +68,43 @@ export async function run(options: RunOptions): Promise<RunResult> {
   await refuseUnbearable(plans, config.deployment.url);
   for (const stage of waiting)
     progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
-  let record = beginRecord(options, environment, plans);
+  const started = beginRecord(options, environment, plans);
+  const base = interleavedWith(options, started, lookup);
   const save = (next: RunRecord): RunRecord => {
     folder.write('record', encodeRecord(next));
     return next;
   };
-  save(record);
+  let record = save(base === null ? started : { ...started, interleaved: interleavedRecord(base) });
   writeContext(folder, options, lookup, null);
   const baseline = storedFile(lookup);
   if (baseline !== null) folder.write('baseline', formatBaseline(baseline));
 
-  await runBuild(config.deployment, {
-    cwd: options.cwd,
-    logPath: folder.logOf('build'),
-    label,
-    secrets: config.secrets,
-    signal,
-    onProgress: (message) => progress.note(message),
-  });
+  await using sides = openSides(config, options.cwd, base?.kind === 'found' ? base : null);
+  const build = createBuilder({ folder, label, progress, signal });
+  await build(sides.candidate);
 
-  // What waits for others or builds is not the machine time that comparison.budget is about.
+  // What waits for others or builds first is not the machine time that comparison.budget is about.
   const startedMs = performance.now();
+  const noRoom = (boots: number, next: 'boot' | 'pair' = 'boot') =>
+    overBudget(performance.now() - startedMs, boots, next, config);
+  const rung = sides.base === null ? 'boot' : 'pair';
   let verdict: Verdict;
-  for (let index = 1; ; index++) {
-    progress.section(`Boot ${index}: ${record.boots.length} of at most ${config.comparison.maxBoots} counted so far`);
-    const { boot, error } = await measureBoot({
-      config,
+  for (let number = 1; ; number++) {
+    const order = orderOf(sides, record.interleaved?.seed ?? 0, number);
+    const turn = await takeTurn(record, order, rung === 'pair' ? number : null, {
       plans,
       folder,
       progress,
       signal,
       label,
-      boot: index,
       workloadDir: options.cwd,
-      historyOf: (stage) => historyOf(lookup, stage, record.workloads[stage]?.key),
-      unitsOf: (stage) =>
-        record.workloads[stage]?.unitsPerToken ?? pinnedUnits(historyOf(lookup, stage, record.workloads[stage]?.key)),
-      onCalibrated(stage, unitsPerToken) {
-        const workload = record.workloads[stage];
-        if (workload)
-          record = { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
-      },
-      onStage: (partial) => save({ ...record, boots: [...record.boots, partial] }),
+      lookup,
+      save,
+      build,
+      noRoom,
     });
-    // The first boot that is not ready is the user's error; a later one is also news about the deployment.
-    if (error !== null && record.boots.length === 0) throw error;
-    const full = overBudget(performance.now() - startedMs, index, config);
-    const spoilt = spoiltByClient(boot);
-    if (spoilt !== null && full === null && record.discarded.length < MAX_DISCARDED) {
-      record = save(withoutBoot(record, index, spoilt));
-      progress.warn(`boot ${index} does not count, the client spoilt it: ${spoilt}`);
-      continue;
-    }
-    record = save(withBoot(record, boot, signal.aborted));
+    record = turn.record;
+    const full = noRoom(record.boots.length + record.discarded.length, rung);
     verdict = judge({
       record,
       lookup,
@@ -128,25 +115,57 @@ export async function run(options: RunOptions): Promise<RunResult> {
     });
     writeContext(folder, options, lookup, full);
     // A death past the knee is part of the curve: the gates that are open are still worth their boot.
-    const over = boot.end === 'cancelled' || boot.end === 'not_ready' || signal.aborted;
-    if (over || !verdict.climb.again || options.mode !== 'gate') break;
-    progress.note(`another boot: ${verdict.climb.reason}`);
+    if (turn.over || !verdict.climb.again || options.mode !== 'gate') break;
+    progress.note(`another ${rung}: ${verdict.climb.reason}`);
   }
 
   const report: ReportInput = { record, verdict, baseline, provenance: { ...options.provenance, plimsoll: VERSION } };
   await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
   await publishFiles(folder, report);
   progress.end();
-  const exitCode = record.boots.at(-1)?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
+  const last = record.boots.findLast(({ side }) => side === 'candidate');
+  const exitCode = last?.end === 'not_ready' ? EXIT.notReady : verdict.exitCode;
   return { ...report, folder, exitCode };
 }
 
-/** Why no further boot fits into comparison.budget; null = one fits. */
-function overBudget(spentMs: number, boots: number, config: Config): string | null {
-  const nextMs = spentMs / boots;
+/**
+ * What the candidate is booted in turn with, or why it cannot be; null = it is compared with the store. Only where
+ * boots are judged: a level is recorded by boots of its own.
+ */
+function interleavedWith({ config, mode, base }: RunOptions, record: RunRecord, lookup: BaselineLookup): Base | null {
+  const { against, onMissingBaseline } = config.comparison;
+  if (mode !== 'gate') return null;
+  if (against === 'stored') {
+    const isStored = STAGES.some((stage) => {
+      const history = historyOf(lookup, stage, record.workloads[stage]?.key);
+      return (history?.segments.at(-1)?.boots.length ?? 0) > 0;
+    });
+    if (onMissingBaseline !== 'interleaved' || isStored || base?.kind !== 'found') return null;
+  }
+  const none = (problem: string): Base => ({
+    kind: 'none',
+    ref: base?.ref ?? null,
+    commit: base?.commit ?? null,
+    problem,
+  });
+  if (config.deployment.kind === 'external')
+    return none('an external deployment is not booted, so its boots cannot alternate with others');
+  return base ?? none('no base was named');
+}
+
+const interleavedRecord = (base: Base): NonNullable<RunRecord['interleaved']> => ({
+  ref: base.ref,
+  commit: base.commit,
+  seed: randomInt(2 ** 47),
+  problem: base.kind === 'none' ? base.problem : null,
+});
+
+/** Why neither a further boot nor pair of boots fits into comparison.budget; null = it does. */
+function overBudget(spentMs: number, boots: number, next: 'boot' | 'pair', config: Config): string | null {
+  const nextMs = (spentMs / boots) * (next === 'pair' ? 2 : 1);
   const { budget } = config.comparison;
   if (spentMs + nextMs <= budget) return null;
-  return `the budget of ${Math.round(budget / 60_000)} min has no room for another boot of about ${Math.ceil(nextMs / 60_000)} min`;
+  return `the budget of ${Math.round(budget / 60_000)} min has no room for another ${next} of about ${Math.ceil(nextMs / 60_000)} min`;
 }
 
 /** What `plimsoll report` and `plimsoll judge` need to tell the same story again without this machine. */

@@ -6,9 +6,10 @@ import { type JudgeInput, judge, type Policy } from '../../src/judge/judge.ts';
 import { taintedRounds } from '../../src/judge/taint.ts';
 import type { Comparison, Verdict } from '../../src/judge/verdict.ts';
 import type { BankRound } from './noise.ts';
+import { type DrawnPair, drawPairs, recordOfPairs } from './pairs.ts';
 import { callsOf, PEERS } from './peers.ts';
 import { type DrawnBoot, drawPullRequest, type PullRequest, recordOf } from './pull-request.ts';
-import { COLUMNS, type Column, isAffected, type Scenario } from './scenarios.ts';
+import { COLUMNS, type Column, type Interleaved, isAffected, type Scenario } from './scenarios.ts';
 import type { Counts } from './score.ts';
 
 const STAGES: readonly StageName[] = [...new Set(COLUMNS.map(({ stage }) => stage))];
@@ -16,7 +17,7 @@ const STAGES: readonly StageName[] = [...new Set(COLUMNS.map(({ stage }) => stag
 const policyOf = (scenario: Scenario): Policy => ({
   sla: [],
   comparison: {
-    against: 'stored',
+    against: scenario.interleaved === null ? 'stored' : 'interleaved',
     maxBoots: scenario.maxBoots,
     budget: Number.POSITIVE_INFINITY,
     onMissingBaseline: 'warn',
@@ -27,7 +28,34 @@ const policyOf = (scenario: Scenario): Policy => ({
   strict: false,
 });
 
-export function playOne(scenario: Scenario, bank: readonly BankRound[], seed: number, pr: number): Counts {
+export const playOne = (scenario: Scenario, bank: readonly BankRound[], seed: number, pr: number): Counts =>
+  scenario.interleaved === null
+    ? playStored(scenario, bank, seed, pr)
+    : playPairs(scenario, scenario.interleaved, bank, seed, pr);
+
+function playPairs(
+  scenario: Scenario,
+  interleaved: Interleaved,
+  bank: readonly BankRound[],
+  seed: number,
+  pr: number,
+): Counts {
+  const drawn = drawPairs(scenario, interleaved, bank, seed, pr);
+  const pairs: DrawnPair[] = [];
+  let verdict: Verdict;
+  do {
+    pairs.push(drawn.pair());
+    verdict = judge({
+      record: recordOfPairs(pairs),
+      lookup: { kind: 'found', path: 'bench.json', file: drawn.file },
+      policy: policyOf(scenario),
+      expected: STAGES,
+    });
+  } while (verdict.climb.again);
+  return countsOf(scenario, verdict);
+}
+
+function playStored(scenario: Scenario, bank: readonly BankRound[], seed: number, pr: number): Counts {
   const drawn = drawPullRequest(scenario, bank, seed, pr);
   const boots: DrawnBoot[] = [];
   let verdict: Verdict;

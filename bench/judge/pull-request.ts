@@ -37,21 +37,13 @@ export function drawPullRequest(scenario: Scenario, bank: readonly BankRound[], 
   let run = 0;
   const draw = (side: 'baseline' | 'candidate', segment: number, outlier: number | null): DrawnBoot => {
     const effects = bootEffects(random, COLUMNS.length, scenario.tau, scenario.boots ?? 'normal').map(
-      (effect, index) =>
+      (effect) =>
         effect +
         scenario.driftPerRun * run +
         // Earlier levels were others: only the scatter inside them may be learnt.
-        0.05 * segment +
-        (side === 'candidate' && isAffected(scenario, COLUMNS[index]!) ? changeOf(scenario, COLUMNS[index]!) : 0),
+        0.05 * segment,
     );
-    const requests = COLUMNS.map(() => Array.from({ length: scenario.rounds }, () => pick(bank, random)));
-    const logs = COLUMNS.map((column, index) =>
-      Array.from({ length: scenario.rounds }, (_, round) => {
-        const odd = round === 1 && outlier !== null && column.kind !== 'throughput' ? Math.log(outlier) : 0;
-        return effects[index]! + odd + roundEffect(column, requests[index]![round]!, random);
-      }),
-    );
-    return bootOf(scenario, side, logs, requests, effects, random);
+    return drawBoot({ scenario, bank, random }, side, effects, outlier);
   };
   const segments: DrawnBoot[][] = [];
   for (const [index, boots] of [...scenario.older, scenario.current].entries()) {
@@ -82,6 +74,33 @@ export function drawPullRequest(scenario: Scenario, bank: readonly BankRound[], 
       return bootOf(scenario, 'candidate', logs, requests, boot.effects, random);
     },
   };
+}
+
+export interface Source {
+  readonly scenario: Scenario;
+  readonly bank: readonly BankRound[];
+  readonly random: Random;
+}
+
+/** Rounds about the effects of the boot; what the change does is added on the candidate's side. */
+export function drawBoot(
+  { scenario, bank, random }: Source,
+  side: 'baseline' | 'candidate',
+  ofBoot: readonly number[],
+  outlier: number | null,
+): DrawnBoot {
+  const effects = ofBoot.map((effect, index) => {
+    const column = COLUMNS[index]!;
+    return effect + (side === 'candidate' && isAffected(scenario, column) ? changeOf(scenario, column) : 0);
+  });
+  const requests = COLUMNS.map(() => Array.from({ length: scenario.rounds }, () => pick(bank, random)));
+  const logs = COLUMNS.map((column, index) =>
+    Array.from({ length: scenario.rounds }, (_, round) => {
+      const odd = round === 1 && outlier !== null && column.kind !== 'throughput' ? Math.log(outlier) : 0;
+      return effects[index]! + odd + roundEffect(column, requests[index]![round]!, random);
+    }),
+  );
+  return bootOf(scenario, side, logs, requests, effects, random);
 }
 
 const pick = (bank: readonly BankRound[], random: Random): BankRound => bank[random.int(0, bank.length - 1)]!;
@@ -249,18 +268,23 @@ export const recordOf = (boots: readonly DrawnBoot[]): RunRecord => ({
   workloads: Object.fromEntries(boots[0]!.stages.map(({ stage }) => [stage, { key: stage, facts: {} }])),
   subject: {},
   slo: null,
-  boots: boots.map(
-    (boot, index): BootRecord => ({
-      index: index + 1,
-      side: 'candidate',
-      startedAt: AT,
-      bootMs: 1_000,
-      end: 'complete',
-      reason: null,
-      subject: {},
-      pair: null,
-      stages: [...boot.stages],
-    }),
-  ),
+  boots: boots.map((boot, index) => bootRecordOf(boot, index + 1, 'candidate', null)),
   discarded: [],
+});
+
+export const bootRecordOf = (
+  boot: DrawnBoot,
+  index: number,
+  side: BootRecord['side'],
+  pair: number | null,
+): BootRecord => ({
+  index,
+  side,
+  startedAt: AT,
+  bootMs: 1_000,
+  end: 'complete',
+  reason: null,
+  subject: {},
+  pair,
+  stages: [...boot.stages],
 });

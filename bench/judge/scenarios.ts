@@ -54,7 +54,16 @@ export interface Change {
 
 export interface Scenario {
   readonly name: string;
-  readonly group: 'identical' | 'variant' | 'hostile' | 'change' | 'lone' | 'shed' | 'drift';
+  readonly group:
+    | 'identical'
+    | 'variant'
+    | 'hostile'
+    | 'change'
+    | 'lone'
+    | 'shed'
+    | 'drift'
+    | 'pairs'
+    | 'paired change';
   readonly tau: number;
   readonly boots?: BootShape;
   readonly rounds: number;
@@ -68,7 +77,16 @@ export interface Scenario {
   readonly baselineOutlier: number | null;
   readonly candidateOutlier: number | null;
   readonly baseFailures: number;
+  /** Boots of base and candidate beside each other; null = against the stored history. */
+  readonly interleaved: Interleaved | null;
   readonly change: Change;
+}
+
+export interface Interleaved {
+  /** Of the variance of boots, what both boots of a pair share: the host, the hour. */
+  readonly hostShare: number;
+  /** Of the ledger of pairs; a multiple of three. */
+  readonly ledgerDf: number;
 }
 
 const NO_CHANGE: Change = { throughput: 0, latency: 0, p99: 0, failures: 0, answers: 0, only: null };
@@ -89,6 +107,7 @@ const scenario = (name: string, group: Scenario['group'], { change, ...options }
   baselineOutlier: null,
   candidateOutlier: null,
   baseFailures: 0.0002,
+  interleaved: null,
   ...options,
   change: { ...NO_CHANGE, ...change },
 });
@@ -148,6 +167,30 @@ export const SCENARIOS: readonly Scenario[] = [
     }),
     scenario(`one gate, p99 +10 %, ${what}`, 'lone', { ...options, change: { p99: 0.1, only: 'ttft.p99@benchmark' } }),
   ]),
+  ...[
+    { what: '2 %, host 0.8', tau: 0.02, hostShare: 0.8 },
+    { what: '1 %, host 0.5', tau: 0.01, hostShare: 0.5 },
+    { what: '2 %, host 0.5', tau: 0.02, hostShare: 0.5 },
+    { what: '2 %, host 0', tau: 0.02, hostShare: 0 },
+    { what: '3 %, host 0.8', tau: 0.03, hostShare: 0.8 },
+    { what: '2 %, host 0.8, no ledger', tau: 0.02, hostShare: 0.8, ledgerDf: 0 },
+    { what: '3 %, host 0, no ledger', tau: 0.03, hostShare: 0, ledgerDf: 0 },
+    { what: '2 %, host 0.8, t₃ boots', tau: 0.02, hostShare: 0.8, boots: 't3' as const },
+    { what: '2 %, host 0.8, five pairs', tau: 0.02, hostShare: 0.8, maxBoots: 5 },
+  ].flatMap(({ what, hostShare, ledgerDf = 18, ...options }) => {
+    const pairs = { ...options, current: 0, older: [], interleaved: { hostShare, ledgerDf } };
+    return [
+      scenario(`pairs, identical, ${what}`, 'pairs', pairs),
+      scenario(`pairs, throughput −5 %, ${what}`, 'paired change', {
+        ...pairs,
+        change: { throughput: -0.05, only: 'throughput.tokens@benchmark' },
+      }),
+      scenario(`pairs, p99 +10 %, ${what}`, 'paired change', {
+        ...pairs,
+        change: { p99: 0.1, only: 'ttft.p99@benchmark' },
+      }),
+    ];
+  }),
   scenario('latency −10 %: a true improvement', 'change', { change: { latency: -0.1 } }),
 
   scenario('the slowest 1.2 % fail, the rest 8 % faster', 'shed', { change: { failures: 0.012, latency: -0.08 } }),

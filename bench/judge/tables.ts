@@ -21,6 +21,8 @@ export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonl
     `Seed ${seed}.`,
     section('Nothing changed', alarms(of('identical', 'variant', 'hostile', 'drift'))),
     section('Something changed', detection(of('change', 'lone'))),
+    section('Pairs: nothing changed', alarms(of('pairs'))),
+    section('Pairs: one gate changed', detection(of('paired change'))),
     section('Less was served', shed(of('shed'))),
     section('Beside other rules, on the same numbers', peers(of('identical', 'variant', 'hostile', 'change'))),
     section('Whole runs of the simulated engine', engine(scores)),

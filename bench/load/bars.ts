@@ -24,12 +24,16 @@ export interface Bar {
 
 type Sessions = readonly (readonly Line[])[];
 
-export function checkBars(sessions: Sessions, pythonPeers: readonly string[]): readonly Bar[] {
+export function checkBars(
+  sessions: Sessions,
+  pythonPeers: readonly string[],
+  allPeers: readonly string[] = pythonPeers,
+): readonly Bar[] {
   return [
     ...costBars(sessions),
     coalescedBar(sessions),
     peerCostBar(sessions, pythonPeers),
-    ...distortionBars(sessions, pythonPeers),
+    ...distortionBars(sessions, allPeers),
     ...openLoopBars(sessions),
     ...memoryBars(sessions),
     lossBar(sessions),
@@ -84,13 +88,13 @@ function peerCostBar(sessions: Sessions, pythonPeers: readonly string[]): Bar {
   return closest === undefined ? bar : { ...bar, found: `${bar.found} (${closest.tool})` };
 }
 
-function distortionBars(sessions: Sessions, pythonPeers: readonly string[]): readonly Bar[] {
+function distortionBars(sessions: Sessions, peers: readonly string[]): readonly Bar[] {
   return [10_000, 50_000].flatMap((rate) =>
     (['ttft', 'gap'] as const).flatMap((figure) => {
       const runs = runsOf(sessions, `distortion 1000 × ${rate}`);
       const name = `${figure === 'ttft' ? 'TTFT' : 'ICL'} error p99, 1,000 streams, ${thousands(rate)} events/s`;
       const ratio = ratioOf(runs, 'plimsoll', ['bare-onread'], p99(figure, 'errors'), 'lowest');
-      return [atMost(`${name} ÷ bare reader`, ratio, 1.5), smallerThanPeers(name, figure, runs, pythonPeers)];
+      return [atMost(`${name} ÷ bare reader`, ratio, 1.5), smallerThanPeers(name, figure, runs, peers)];
     }),
   );
 }

@@ -64,7 +64,7 @@ function machineText(sessions: Sessions): string {
 function barsTable(sessions: Sessions): string {
   return table(
     ['what', 'bar', 'found: median [range]', ''],
-    checkBars(sessions, PYTHON).map(({ what, limit, found, isHeld }) => [
+    checkBars(sessions, PYTHON, PEERS).map(({ what, limit, found, isHeld }) => [
       what,
       limit,
       found ?? '–',

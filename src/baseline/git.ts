@@ -66,6 +66,21 @@ export async function ensureRef(repo: string, ref: string, options: EnsureOption
   }
 }
 
+/**
+ * The commit that a person means by `revision`: a branch, a tag, a remote branch, `HEAD~2`. Nothing is fetched.
+ * @throws PlimsollError GIT_UNREACHABLE
+ */
+export const resolveRevision = (repo: string, revision: string): string =>
+  git(
+    repo,
+    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],
+    `find a commit called "${revision}"`,
+  ).trim();
+
+/** Whether tracked files differ from HEAD. */
+export const isDirty = (repo: string): boolean =>
+  git(repo, ['status', '--porcelain', '--untracked-files=no'], 'look at the working tree').trim() !== '';
+
 /** The root of the repository that holds `folder`. @throws PlimsollError GIT_UNREACHABLE */
 export const repositoryRoot = (folder: string): string =>
   git(folder, ['rev-parse', '--show-toplevel'], `find the repository of ${folder}`).trim();
@@ -143,7 +158,8 @@ function treeEntries(repo: string, ref: string, path: string): TreeEntry[] {
   });
 }
 
-function git(repo: string, args: readonly string[], purpose: string): string {
+/** @throws PlimsollError GIT_UNREACHABLE: "Git could not <purpose>: …" */
+export function git(repo: string, args: readonly string[], purpose: string): string {
   const result = spawnSync('git', [...GLOBAL(repo), ...args], {
     cwd: repo,
     env: environment(),

@@ -63,7 +63,7 @@ export const ledgerEntrySchema = z.looseObject({
   /** The segment whose boots they were; null = of none, or not known. */
   segment: z.string().nullable(),
   rounds: z.number().int().nonnegative(),
-  /** Of `aa`: the run whose boots they were, so that it is counted once. */
+  /** Of `aa` and `pairs`: the run whose boots they were, so that it is counted once. */
   run: z.string().optional(),
   ss: finite.nonnegative(),
   df: finite.nonnegative(),

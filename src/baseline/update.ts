@@ -16,6 +16,7 @@ import {
   whyNotStage,
 } from './admission.ts';
 import { hasSegment, pinnedKnee } from './lookup.ts';
+import { addPairs } from './pairs.ts';
 import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
 import { bootIds } from './series.ts';
@@ -42,7 +43,8 @@ export interface AddResult {
 }
 
 /**
- * Adds the valid stages of a run's boots to the history of their workloads.
+ * Adds the valid stages of a run's boots to the history of their workloads; of an interleaved run, whose boots are of a
+ * comparison and of no level, what its pairs teach.
  * @throws PlimsollError BASELINE_REFUSED where the file belongs to another deployment or environment
  */
 export function addRun(file: BaselineFile | null, record: RunRecord, given: AddOptions): AddResult {
@@ -56,6 +58,7 @@ export function addRun(file: BaselineFile | null, record: RunRecord, given: AddO
   const refused: string[] = [];
   if (record.status !== 'complete')
     refused.push(`run ${record.id}: it is incomplete (${record.statusReason ?? 'no reason given'})`);
+  else if (record.interleaved) addPairs(draft, record, added, refused);
   else for (const boot of record.boots) addBoot(draft, record, boot, options, added, refused);
   if (added.length === 0 && file) return { file, added, refused };
   return { file: prune(draft, options.keep), added, refused };

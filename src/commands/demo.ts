@@ -97,6 +97,7 @@ async function runOnce(
     cwd: configFolder(file),
     out,
     baselines: { kind: 'directory', path: baselines },
+    base: null,
     mode,
     name: '',
     provenance: { ...localProvenance(shown, packageRoot()), policySource: shown },

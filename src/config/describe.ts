@@ -49,6 +49,8 @@ export interface ConfigDescription {
   /** Until it is ready: a third of `ready.timeout`, as good a guess as the file gives; 0 where nothing is booted. */
   readonly minutesToReady: number;
   readonly maxBoots: number;
+  /** Boots that are taken together: base and candidate, or one. */
+  readonly bootsAtOnce: 1 | 2;
   readonly budgetMinutes: number;
   readonly gates: readonly string[];
   readonly sla: readonly string[];
@@ -70,6 +72,7 @@ export function describeConfig(config: Config): ConfigDescription {
     minutesPerBoot: { expected: minutes(loadMs), atMost: minutes(loadMs + drainMs) },
     minutesToReady: deployment.kind === 'external' ? 0 : minutes(deployment.ready.timeout / 3),
     maxBoots: comparison.maxBoots,
+    bootsAtOnce: comparison.against === 'interleaved' ? (2 as const) : (1 as const),
     budgetMinutes: minutes(comparison.budget),
     gates: comparison.gates.map(({ metric, stage }) => `${metric}@${stage}`),
     sla: config.sla.map(
@@ -82,7 +85,8 @@ export function describeConfig(config: Config): ConfigDescription {
 
 /** The description as lines for a terminal. */
 export function renderDescription(description: ConfigDescription): string {
-  const { minutesPerBoot, maxBoots, budgetMinutes, gates, sla, warnings } = description;
+  const { minutesPerBoot, maxBoots, bootsAtOnce, budgetMinutes, gates, sla, warnings } = description;
+  const rung = bootsAtOnce === 2 ? 'pair' : 'boot';
   const list = (title: string, items: readonly string[]): string[] =>
     items.length === 0 ? [] : ['', `${title}:`, ...items.map((item) => `  ${item}`)];
   return [
@@ -90,7 +94,7 @@ export function renderDescription(description: ConfigDescription): string {
     ...description.stages.flatMap(stageLines),
     '',
     `One boot takes about ${minutesPerBoot.expected} minutes of load (at most ${minutesPerBoot.atMost}), beside booting and warm-up.`,
-    `Up to ${maxBoots} ${maxBoots === 1 ? 'boot' : 'boots'} until it is clear, within ${budgetMinutes} minutes.`,
+    `Up to ${maxBoots} ${rung}${maxBoots === 1 ? '' : 's'}${bootsAtOnce === 2 ? ' of base and candidate' : ''} until it is clear, within ${budgetMinutes} minutes.`,
     ...list('Gates', gates),
     ...list('SLA', sla),
     ...list('Warnings', warnings),
@@ -208,19 +212,26 @@ function thinPercentiles(config: Config, stages: readonly StageDescription[]): s
   });
 }
 
-type Budget = Pick<ConfigDescription, 'minutesPerBoot' | 'minutesToReady' | 'maxBoots' | 'budgetMinutes'>;
+type Budget = Pick<
+  ConfigDescription,
+  'minutesPerBoot' | 'minutesToReady' | 'maxBoots' | 'bootsAtOnce' | 'budgetMinutes'
+>;
 
 /** A boot is begun only where one as long as those before still fits. */
-function overBudget({ minutesPerBoot, minutesToReady, maxBoots, budgetMinutes }: Budget): string[] {
-  const load = minutesPerBoot.expected;
+function overBudget(budget: Budget): string[] {
+  const { minutesPerBoot, minutesToReady, maxBoots, bootsAtOnce, budgetMinutes } = budget;
+  const [load, toReady] = [rounded(bootsAtOnce * minutesPerBoot.expected), rounded(bootsAtOnce * minutesToReady)];
+  const rung = bootsAtOnce === 2 ? 'pair' : 'boot';
   if (load > budgetMinutes)
-    return [`one boot takes ${load} minutes of load, more than comparison.budget (${budgetMinutes} minutes)`];
-  if (maxBoots === 1 || 2 * (load + minutesToReady) <= budgetMinutes) return [];
-  const booting = minutesToReady === 0 ? '' : ` and perhaps ${minutesToReady} until it is ready`;
+    return [`one ${rung} takes ${load} minutes of load, more than comparison.budget (${budgetMinutes} minutes)`];
+  if (maxBoots === 1 || 2 * (load + toReady) <= budgetMinutes) return [];
+  const booting = toReady === 0 ? '' : ` and perhaps ${toReady} until it is ready`;
   return [
-    `a second boot does not fit comparison.budget (${budgetMinutes} minutes): one takes ${load} minutes of load${booting}, and a regression needs two boots to be confirmed`,
+    `a second ${rung} does not fit comparison.budget (${budgetMinutes} minutes): one takes ${load} minutes of load${booting}, and a regression needs two ${rung}s to be confirmed`,
   ];
 }
+
+const rounded = (minutes: number): number => Math.round(10 * minutes) / 10;
 
 function stageLines({ stage, phases, durationMs, requests, sample, bears }: StageDescription): string[] {
   const behind = stage === 'benchmark' ? 'all rounds together' : 'the smallest phase';

@@ -76,6 +76,7 @@ export function parseConfig(text: string, options: ReadOptions & { readonly file
     ...policy.problems,
     ...unavailable(filled),
     ...besideReplay(filled),
+    ...besideExternal(filled),
   ];
   if (shape.data === undefined || problems.length > 0) {
     const onlyEnv =
@@ -127,6 +128,19 @@ function besideReplay(filled: Readonly<Record<string, unknown>>): Problem[] {
     message: `"${value}" cannot stand beside stages.benchmark.replay, whose trace says how long prompts are and what they share; take it out`,
     atKey: false,
   }));
+}
+
+/** What is not booted cannot be booted in turn. */
+function besideExternal(filled: Readonly<Record<string, unknown>>): Problem[] {
+  if (at(filled, ['deployment', 'kind']) !== 'external') return [];
+  return (['against', 'onMissingBaseline'] as const)
+    .map((field) => ['comparison', field])
+    .filter((path) => at(filled, path) === 'interleaved')
+    .map((path) => ({
+      path,
+      message: '"interleaved" boots both sides in turn, and deployment.kind external boots nothing; use kind: process',
+      atKey: false,
+    }));
 }
 
 function describe(problems: readonly Problem[], yaml: YamlFile, file: string): string[] {

@@ -86,16 +86,27 @@ export const configSchema = z.strictObject({
         .enum(['stored', 'interleaved'])
         .default('stored')
         .describe(
-          'stored: the baseline store. interleaved (not available in this version): boots of the base and of the candidate alternate.',
+          'stored: the baseline store. interleaved: the base is booted as well, in turn with the candidate on the same machine, and they are compared pair by pair.',
         ),
       gates: z
         .array(z.string())
         .max(8)
         .optional()
         .describe('Metrics whose regression fails the job first, such as ttft.p95@benchmark.'),
-      maxBoots: z.number().int().min(1).max(9).default(3).describe('Boots until it is clear.'),
+      maxBoots: z
+        .number()
+        .int()
+        .min(1)
+        .max(9)
+        .default(3)
+        .describe('Boots (interleaved: pairs of boots) until it is clear.'),
       budget: positiveDurationMs.prefault('45m').describe('Minutes of the machine that all boots may take.'),
-      onMissingBaseline: z.enum(['warn', 'fail', 'interleaved']).default('warn'),
+      onMissingBaseline: z
+        .enum(['warn', 'fail', 'interleaved'])
+        .default('warn')
+        .describe(
+          'What a stage without a comparable baseline does to the outcome: warn, or fail the job. interleaved: where no stage has one, boot the base in turn.',
+        ),
       minimumEffects: z
         .record(z.string(), z.number().positive())
         .default({})

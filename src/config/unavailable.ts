@@ -11,12 +11,6 @@ const UNAVAILABLE: readonly { readonly path: Path; readonly values: readonly str
     values: ['container', 'compose', 'kubernetes'],
     instead: 'use process with a command that stays in the foreground (such as `docker run` without -d), or external',
   },
-  {
-    path: ['comparison', 'against'],
-    values: ['interleaved'],
-    instead: 'use stored, with a recorded baseline',
-  },
-  { path: ['comparison', 'onMissingBaseline'], values: ['interleaved'], instead: 'use warn or fail' },
 ];
 
 /** @param root of a configuration: what YAML gave, or a Config */

@@ -4,6 +4,7 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { type Base, readBase } from '../baseline/base.ts';
 import { readAtRef, repositoryRoot } from '../baseline/git.ts';
 import type { BaselineSource } from '../baseline/store.ts';
 import { combineConfigs, configFolder, loadConfig, parseConfig } from '../config/load.ts';
@@ -30,6 +31,8 @@ export interface PolicyOptions {
 export interface ResolvedPolicy {
   readonly config: Config;
   readonly baselines: BaselineSource;
+  /** What an interleaved comparison boots beside the change. */
+  readonly base: Base;
   /** For the report: "plimsoll.yml at main (3f2c1ab)". */
   readonly policySource: string;
   readonly policyChanges: readonly string[];
@@ -45,6 +48,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
     return {
       config: head,
       baselines: { kind: 'directory', path: resolve(cwd, options.baselines) },
+      base: { kind: 'none', ref: null, commit: null, problem: NO_BASE },
       policySource: `${configPath} of this checkout`,
       policyChanges: [],
       noPolicyAtBase: false,
@@ -52,22 +56,24 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
   }
   const repo = repositoryRoot(cwd);
   if (event.baseRef !== null) requireHead(repo, event);
-  const { ref, where, baselines, text } = await openBase(repo, baseRef, options);
+  const { ref, name, path, where, baselines, text } = await openBase(repo, baseRef, options);
+  const base = readBase({ repo, ref: name, commit: ref, path, env });
   if (text === null) {
     return {
       config: head,
       baselines,
+      base,
       policySource: `${configPath} of the pull request, since ${where} has none`,
       policyChanges: [],
       noPolicyAtBase: true,
     };
   }
-  const base = parseBase(text, configPath, where, env);
-  const combined = combineConfigs(base, head);
+  const combined = combineConfigs(parseBase(text, configPath, where, env), head);
   const { config, changes } = withBaseFiles(combined.config, { repo, ref, folder: configFolder(configPath, cwd) });
   return {
     config: { ...config, sla: config.sla.map((rule) => ({ ...rule, line: lineIn(head, rule) })) },
     baselines,
+    base,
     policySource: `${configPath} at ${where}`,
     policyChanges: [...combined.changes, ...changes],
     noPolicyAtBase: false,
@@ -78,7 +84,7 @@ export async function resolvePolicy(options: PolicyOptions): Promise<ResolvedPol
  * The rules of a pull request's base alone: for a record that was made elsewhere. Of the change nothing is read.
  * @throws PlimsollError GIT_UNREACHABLE, also where the base has no rules
  */
-export async function resolveBasePolicy(options: Omit<PolicyOptions, 'env'>): Promise<ResolvedPolicy> {
+export async function resolveBasePolicy(options: Omit<PolicyOptions, 'env'>): Promise<Omit<ResolvedPolicy, 'base'>> {
   const { event, cwd, configPath } = options;
   const baseRef = options.baseRef === '' ? event.baseRef : options.baseRef;
   const { where, baselines, text } = await openBase(repositoryRoot(cwd), baseRef ?? 'HEAD', options);
@@ -91,8 +97,13 @@ export async function resolveBasePolicy(options: Omit<PolicyOptions, 'env'>): Pr
   return { config, baselines, policySource: `${configPath} at ${where}`, policyChanges: [], noPolicyAtBase: false };
 }
 
-interface Base {
+interface OpenBase {
+  /** Commit. */
   readonly ref: string;
+  /** "main". */
+  readonly name: string;
+  /** Of the configuration, inside the repository. */
+  readonly path: string;
   /** "main (3f2c1ab)". */
   readonly where: string;
   readonly baselines: BaselineSource;
@@ -100,7 +111,7 @@ interface Base {
   readonly text: string | null;
 }
 
-async function openBase(repo: string, baseRef: string, options: Omit<PolicyOptions, 'env'>): Promise<Base> {
+async function openBase(repo: string, baseRef: string, options: Omit<PolicyOptions, 'env'>): Promise<OpenBase> {
   const { event, cwd, configPath, token, signal } = options;
   const ref = await fetchBase(repo, baseRef, {
     known: options.baseRef === '' ? event.baseSha : null,
@@ -108,13 +119,19 @@ async function openBase(repo: string, baseRef: string, options: Omit<PolicyOptio
     serverUrl: event.serverUrl,
     signal,
   });
+  const name = baseRef.replace(/^refs\/heads\//, '');
+  const path = inRepository(repo, cwd, configPath);
   return {
     ref,
-    where: `${baseRef.replace(/^refs\/heads\//, '')} (${ref.slice(0, 7)})`,
+    name,
+    path,
+    where: `${name} (${ref.slice(0, 7)})`,
     baselines: { kind: 'git', repo, ref, path: inRepository(repo, cwd, options.baselines) },
-    text: readAtRef(repo, ref, inRepository(repo, cwd, configPath)),
+    text: readAtRef(repo, ref, path),
   };
 }
+
+const NO_BASE = 'this job has no base: it is for no pull request, and the input base-ref is empty';
 
 /** Where the change's file has the base's rule: an annotation stands in the change's. Null where it has it no more. */
 function lineIn(head: Config, { line: _, ...rule }: SlaRule): number | null {

@@ -155,7 +155,7 @@ async function tellOne(inputs: Inputs, event: EventContext, configPath: string, 
 function judgeUntrusted(
   record: RunRecord,
   lookup: BaselineLookup,
-  { config }: ResolvedPolicy,
+  { config }: Pick<ResolvedPolicy, 'config'>,
   file: string,
   accepted: Accepted | null,
 ): Verdict {

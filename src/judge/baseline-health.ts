@@ -2,10 +2,12 @@
 
 import { formatChange } from '../metrics-format.ts';
 import { type Evidence, smallestDetectable } from './compare.ts';
-import { amount, asChange, changeIs, type Decision } from './decide.ts';
+import { asChange, assumedNoise, changeIs, type Decision, PAIRS_TO_KNOW } from './decide.ts';
 import { detectableOf, where } from './headline.ts';
-import { MOST_DF } from './variance.ts';
+import { LEDGER_ENOUGH_DF, MOST_DF } from './variance.ts';
 import type { Comparison } from './verdict.ts';
+
+const MORE_PAIRS = `Allow ${PAIRS_TO_KNOW} pairs (comparison.maxBoots and budget), or keep a ledger of pairs with ${LEDGER_ENOUGH_DF} degrees of freedom: docs/judging.md, "Pairs".`;
 
 /** Boots from which on a baseline without ledger is no longer thin, and those to aim at. */
 const ENOUGH_BOOTS = 4;
@@ -24,12 +26,13 @@ export function thinBaseline(
   if (!one || !decision || !test) return null;
   const { evidence } = decision;
   const boots = one.baselineBoots === 1 ? 'one baseline boot' : `${one.baselineBoots} baseline boots`;
-  const assumed =
-    one.df.prior > 0
-      ? `; boot noise is assumed (±${amount(evidence.metric, evidence.metric.priorSd)}), not measured`
-      : '';
+  const assumed = one.df.prior > 0 ? `; ${assumedNoise(evidence.metric, evidence.paired)}` : '';
   const detectable =
     one.smallestDetectable === null ? '' : ` The smallest detectable change of ${where(one)} is ${detectableOf(one)}.`;
+  if (evidence.paired) {
+    const pairs = one.candidateBoots === 1 ? 'one pair' : `${one.candidateBoots} pairs`;
+    return { message: `Inconclusive: ${pairs}${assumed}.${detectable}`, advice: MORE_PAIRS };
+  }
   const wanted = one.df.prior > 0 ? ENOUGH_BOOTS : 2;
   const more = Math.max(1, wanted - one.baselineBoots);
   return {

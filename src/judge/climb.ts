@@ -10,6 +10,8 @@ export interface ClimbInput {
   readonly comparisons: readonly Comparison[];
   readonly decisions: readonly Decision[];
   readonly look: Look;
+  /** What the ladder is climbed by. */
+  readonly unit: 'boot' | 'pair';
   readonly overBudget: string | null;
   /** Why more boots make no sense at all, such as a deployment that died; null = they may. */
   readonly settled: string | null;
@@ -18,20 +20,20 @@ export interface ClimbInput {
 }
 
 export function climb(input: ClimbInput): Verdict['climb'] {
-  const { comparisons, decisions, look, overBudget, settled } = input;
+  const { comparisons, decisions, look, unit, overBudget, settled } = input;
   const stop = (reason: string): Verdict['climb'] => ({ again: false, reason });
   if (settled !== null) return stop(settled);
   const confirmed = comparisons.find((one) => one.verdict === 'regressed');
   if (confirmed && input.failsOnRegression)
-    return stop(`${nameOf(confirmed)} is confirmed as regressed; more boots would not change the outcome`);
+    return stop(`${nameOf(confirmed)} is confirmed as regressed; more ${unit}s would not change the outcome`);
   const open = comparisons.filter((one) => one.verdict === 'suspected' || (one.gate && one.verdict === 'inconclusive'));
   if (open.length === 0)
     return stop(comparisons.some((one) => one.gate) ? 'every gate is decided' : 'no gate is compared');
   const helps = open.filter((one) => !isShed(one) && bootHelps(decisionOf(one, decisions)));
   const helped = helps.find((one) => one.verdict === 'suspected') ?? helps[0];
-  if (helped === undefined) return stop(`another boot cannot settle ${nameOf(open[0]!)}: ${open[0]!.because}`);
+  if (helped === undefined) return stop(`another ${unit} cannot settle ${nameOf(open[0]!)}: ${open[0]!.because}`);
   if (look.boot >= look.most)
-    return stop(`${look.most === 1 ? 'the one boot' : `all ${look.most} boots`} of the ladder are taken`);
+    return stop(`${look.most === 1 ? `the one ${unit}` : `all ${look.most} ${unit}s`} of the ladder are taken`);
   // The second boot of a suspicion is owed whatever it costs: without it no regression could ever fail the job, and
   // a change that makes the boot slow would buy its own acquittal.
   const owed = look.boot === 1 && helped.verdict === 'suspected';
@@ -39,16 +41,16 @@ export function climb(input: ClimbInput): Verdict['climb'] {
   const state = helped.verdict === 'suspected' ? 'suspected' : 'undecided';
   return {
     again: true,
-    reason: `${nameOf(helped)} is ${state} after ${count(look.boot)}: ${ordinal(look.boot + 1)} boot decides or narrows it`,
+    reason: `${nameOf(helped)} is ${state} after ${count(look.boot, unit)}: ${ordinal(look.boot + 1)} ${unit} decides or narrows it`,
   };
 }
 
-/** Boots add nothing against censoring, missing values or a thin baseline. */
+/** Boots add nothing against censoring, missing values or a thin baseline; pairs cure their own thinness. */
 function bootHelps(decision: Decision | undefined): boolean {
   const { test, known } = decision?.evidence ?? { test: null, known: 'nothing' };
   if (decision === undefined || test === null || known === 'nothing') return false;
   const suspected = decision.comparison.verdict === 'suspected';
-  if (!isThin(decision.evidence)) return known === 'effect' || suspected;
+  if (decision.evidence.paired || !isThin(decision.evidence)) return known === 'effect' || suspected;
   return suspected && test.pooled.df.ledger >= LEDGER_ENOUGH_DF;
 }
 
@@ -56,5 +58,5 @@ const decisionOf = (comparison: Comparison, decisions: readonly Decision[]): Dec
   decisions.find(({ comparison: one }) => one.metric === comparison.metric && one.stage === comparison.stage);
 const nameOf = (comparison: Comparison): string =>
   `${resolveMetric(comparison.metric)?.label ?? comparison.metric} in ${comparison.stage}`;
-const count = (boots: number): string => (boots === 1 ? 'one boot' : `${boots} boots`);
+const count = (number: number, unit: string): string => (number === 1 ? `one ${unit}` : `${number} ${unit}s`);
 const ordinal = (boot: number): string => (boot === 2 ? 'a second' : boot === 3 ? 'a third' : `a ${boot}th`);

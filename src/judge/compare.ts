@@ -2,22 +2,26 @@
 // decision. Everything is on the scale of comparison, where more is worse; decide.ts turns it into a Comparison.
 
 import { mean } from 'simple-statistics';
+import { spreadOfPairs } from '../baseline/pairs.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import { dependsOnSlo, sameSlo } from '../record/keys.ts';
 import { quasiBinomial } from '../stats/quasi-binomial.ts';
 import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
 import { fromScale } from '../stats/summary.ts';
 import { notAbove, tost } from '../stats/tost.ts';
+import type { Pairing } from './pairs.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { isTail, REQUESTS_FOR_TAIL } from './selection.ts';
 import type { StageEvidence } from './standing.ts';
 import type { TaintedRounds } from './taint.ts';
-import { ledgerOf, type PooledVariance, poolVariance } from './variance.ts';
+import { leastVariance, ledgerOf, type PooledVariance, poolPairs, poolVariance } from './variance.ts';
 
 export interface Evidence {
   readonly stage: StageEvidence['stage'];
   readonly metric: ResolvedMetric;
   readonly gate: boolean;
+  /** Candidate and baseline stand pair by pair: boots of one place were measured beside each other. */
+  readonly paired: boolean;
   readonly candidate: readonly Sample[];
   readonly baseline: readonly Sample[];
   /** Smallest effect that matters and the margin of equivalence, on the scale of comparison. */
@@ -34,7 +38,7 @@ export interface Evidence {
 
 export interface Test {
   /** Which of two tests had the wider interval, where counts are tested both ways. */
-  readonly method: 'pooled t' | 'quasi-binomial';
+  readonly method: 'pooled t' | 'paired t' | 'quasi-binomial';
   readonly difference: number;
   readonly standardError: number;
   readonly df: number;
@@ -56,12 +60,10 @@ export interface CompareOptions {
 }
 
 export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
-  const candidate = samplesOf(metric, stage.candidate, options.tainted);
-  const comparable = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
-  const baseline = samplesOf(metric, comparable, options.tainted);
+  const { candidate, baseline, sameSloInBaseline } = sidesOf(stage, metric, options.tainted);
   const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline);
   const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
-  const untested = whyUntested(metric, candidate, baseline, comparable.length > 0);
+  const untested = whyUntested(metric, candidate, baseline, sameSloInBaseline, stage.pairing !== null);
   const attempt = untested === null ? testOf(stage, metric, candidate, baseline, margin) : null;
   const test =
     attempt !== null && Number.isFinite(attempt.difference) && Number.isFinite(attempt.standardError) ? attempt : null;
@@ -69,6 +71,7 @@ export function gather(stage: StageEvidence, metric: ResolvedMetric, options: Co
     stage: stage.stage,
     metric,
     gate: options.gate,
+    paired: stage.pairing !== null,
     candidate,
     baseline,
     minimumEffect,
@@ -81,6 +84,33 @@ export function gather(stage: StageEvidence, metric: ResolvedMetric, options: Co
         : null,
     known: knownEffect(candidate, baseline),
     bothBeyond: beyondOnBothSides(candidate, baseline),
+  };
+}
+
+interface Sides {
+  readonly candidate: readonly Sample[];
+  readonly baseline: readonly Sample[];
+  readonly sameSloInBaseline: boolean;
+}
+
+/** Of pairs, only those of which both boots have the metric. */
+function sidesOf(stage: StageEvidence, metric: ResolvedMetric, tainted: TaintedRounds): Sides {
+  if (stage.pairing === null) {
+    const comparable = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
+    return {
+      candidate: samplesOf(metric, stage.candidate, tainted),
+      baseline: samplesOf(metric, comparable, tainted),
+      sameSloInBaseline: comparable.length > 0,
+    };
+  }
+  const pairs = stage.pairing.pairs.flatMap(({ candidate, base }) => {
+    const [here, there] = [samplesOf(metric, [candidate], tainted)[0], samplesOf(metric, [base], tainted)[0]];
+    return here && there ? [{ here, there }] : [];
+  });
+  return {
+    candidate: pairs.map(({ here }) => here),
+    baseline: pairs.map(({ there }) => there),
+    sameSloInBaseline: true,
   };
 }
 
@@ -107,9 +137,10 @@ function whyUntested(
   candidate: readonly Sample[],
   baseline: readonly Sample[],
   sameSloInBaseline: boolean,
+  paired: boolean,
 ): string | null {
   if (metric.scale === 'info') return 'it is shown, never compared';
-  if (candidate.length === 0) return 'this run has no value of it';
+  if (candidate.length === 0) return paired ? 'no pair has a value of it on both sides' : 'this run has no value of it';
   if (baseline.length === 0)
     return sameSloInBaseline ? 'the baseline has no value of it' : 'the baseline counted it by another SLO';
   if (!isTail(metric.statistic)) return null;
@@ -125,8 +156,20 @@ function testOf(
   baseline: readonly Sample[],
   margin: number,
 ): Test | null {
-  const exact = (samples: readonly Sample[]): number[] =>
-    samples.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
+  const overBoots =
+    stage.pairing === null
+      ? unpairedTest(stage, metric, candidate, baseline, margin)
+      : pairedTest(stage.pairing, metric, candidate, baseline, margin);
+  return metric.id === 'errors.rate' ? testOfFailures(overBoots, candidate, baseline, margin) : overBoots;
+}
+
+function unpairedTest(
+  stage: StageEvidence,
+  metric: ResolvedMetric,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  margin: number,
+): Test {
   const pooled = poolVariance(
     metric,
     exact(baseline),
@@ -135,13 +178,31 @@ function testOf(
   );
   const standardError = pooled.sd * Math.sqrt(1 / candidate.length + 1 / baseline.length);
   const difference = centre(candidate) - centre(baseline);
-  const overBoots: Test = {
-    method: 'pooled t',
-    dispersion: null,
-    pooled,
-    ...pValues(difference, standardError, pooled.df.total, margin),
-  };
-  return metric.id === 'errors.rate' ? testOfFailures(overBoots, candidate, baseline, margin) : overBoots;
+  const p = pValues(difference, standardError, pooled.df.total, margin);
+  return { method: 'pooled t', dispersion: null, pooled, ...p };
+}
+
+const exact = (samples: readonly Sample[]): number[] =>
+  samples.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
+
+/** d = mean difference of n pairs, se = s_d / √n: what the two boots of a pair have in common is in neither. */
+function pairedTest(
+  { pairs, ledger }: Pairing,
+  metric: ResolvedMetric,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  margin: number,
+): Test {
+  const differences = candidate.flatMap((here, index) => {
+    const there = baseline[index]!;
+    return here.censored === 'no' && there.censored === 'no' ? [here.summary - there.summary] : [];
+  });
+  const rounds = pairs[0]?.candidate.metrics[metric.id]?.rounds.length ?? 0;
+  const least = leastVariance(metric, [...exact(baseline), ...exact(candidate)]);
+  const pooled = poolPairs(metric, differences, spreadOfPairs(ledger[metric.id], rounds), least);
+  const standardError = pooled.sd / Math.sqrt(candidate.length);
+  const p = pValues(centre(candidate) - centre(baseline), standardError, pooled.df.total, margin);
+  return { method: 'paired t', dispersion: null, pooled, ...p };
 }
 
 /**

@@ -7,7 +7,7 @@ import { weightedHolm } from '../stats/holm.ts';
 import { fromScale } from '../stats/summary.ts';
 import { centre, type Evidence, effectInterval, smallestDetectable, type Test } from './compare.ts';
 import type { Sample } from './samples.ts';
-import { LEDGER_ENOUGH_DF } from './variance.ts';
+import { LEDGER_ENOUGH_DF, pairPriorSd } from './variance.ts';
 import type { Comparison, ComparisonVerdict } from './verdict.ts';
 
 /** Family-wise false alarms per report and direction. */
@@ -95,12 +95,17 @@ function errorRise({ evidence, rejectedWorse }: Omit<Decision, 'comparison'>): b
 }
 
 /**
- * A baseline whose boots say too little about how much boots differ: one boot, or up to three without a ledger.
- * It never supports "unchanged"; without a ledger it supports at most "suspected".
+ * A baseline whose boots say too little about how much boots differ: one boot, or up to three without a ledger; up to two
+ * pairs without a ledger of pairs. It never supports "unchanged"; without a ledger it supports at most "suspected".
  */
-export const isThin = (evidence: Evidence): boolean => evidence.baseline.length === 1 || isAssumed(evidence);
-const isAssumed = (evidence: Evidence): boolean =>
-  evidence.baseline.length <= 3 && (evidence.test?.pooled.df.ledger ?? 0) < LEDGER_ENOUGH_DF;
+export const isThin = (evidence: Evidence): boolean =>
+  (!evidence.paired && evidence.baseline.length === 1) || isAssumed(evidence);
+const isAssumed = ({ paired, baseline, test }: Evidence): boolean =>
+  baseline.length <= (paired ? PAIRS_TO_KNOW - 1 : BOOTS_TO_KNOW - 1) &&
+  (test?.pooled.df.ledger ?? 0) < LEDGER_ENOUGH_DF;
+/** From so many on a comparison knows by itself how much its boots (or pairs) differ. */
+export const PAIRS_TO_KNOW = 3;
+const BOOTS_TO_KNOW = 4;
 
 type Ruling = { readonly verdict: ComparisonVerdict; readonly because: string };
 
@@ -146,8 +151,8 @@ function rule(decision: Omit<Decision, 'comparison'>, look: Look, errorsRose: bo
 function worse(evidence: Evidence): Ruling {
   const boots = evidence.candidate.length;
   if (isAssumed(evidence)) return { verdict: 'suspected', because: thinness(evidence) };
-  if (boots < BOOTS_TO_CONFIRM) return { verdict: 'suspected', because: 'one boot only' };
-  return { verdict: 'regressed', because: `confirmed by ${boots} boots` };
+  if (boots < BOOTS_TO_CONFIRM) return { verdict: 'suspected', because: `${countOf(evidence)} only` };
+  return { verdict: 'regressed', because: `confirmed by ${countOf(evidence)}` };
 }
 
 const better = (evidence: Evidence): Ruling =>
@@ -155,7 +160,7 @@ const better = (evidence: Evidence): Ruling =>
     ? inconclusive(thinness(evidence))
     : {
         verdict: 'improved',
-        because: `seen in ${evidence.candidate.length === 1 ? 'one boot' : `${evidence.candidate.length} boots`}`,
+        because: `seen in ${countOf(evidence)}`,
       };
 
 /** The quantile fell among failed requests: a verdict only where the failures themselves have risen. */
@@ -165,17 +170,32 @@ function ruleFailures(evidence: Evidence, errorsRose: boolean): Ruling {
   if (!errorsRose)
     return inconclusive(`it falls among failed requests (${boundText(evidence)}), but a rise of failures is not shown`);
   if (evidence.candidate.length < BOOTS_TO_CONFIRM)
-    return { verdict: 'suspected', because: 'it falls among failed requests, which have risen; one boot only' };
+    return {
+      verdict: 'suspected',
+      because: `it falls among failed requests, which have risen; ${countOf(evidence)} only`,
+    };
   return { verdict: 'regressed', because: 'it falls among failed requests, which have risen' };
 }
 
 const inconclusive = (because: string): Ruling => ({ verdict: 'inconclusive', because });
 
-function thinness({ metric, baseline, test }: Evidence): string {
+function thinness(evidence: Evidence): string {
+  const { metric, paired, baseline, test } = evidence;
   const boots = baseline.length === 1 ? 'one baseline boot' : `${baseline.length} baseline boots`;
-  const pooled = test?.pooled;
-  if (!pooled || pooled.df.prior === 0) return boots;
-  return `${boots}; boot noise is assumed (±${amount(metric, metric.priorSd)}), not measured`;
+  const known = paired ? countOf(evidence) : boots;
+  return (test?.pooled.df.prior ?? 0) === 0 ? known : `${known}; ${assumedNoise(metric, paired)}`;
+}
+
+/** "boot noise is assumed (±3 %), not measured". */
+export const assumedNoise = (metric: ResolvedMetric, paired: boolean): string =>
+  paired
+    ? `how much pairs differ is assumed (±${amount(metric, pairPriorSd(metric))}), not measured`
+    : `boot noise is assumed (±${amount(metric, metric.priorSd)}), not measured`;
+
+/** "one boot", "3 pairs". */
+function countOf({ paired, candidate: { length } }: Evidence): string {
+  const unit = paired ? 'pair' : 'boot';
+  return length === 1 ? `one ${unit}` : `${length} ${unit}s`;
 }
 
 /** An amount on the scale, as people read it, without sign. */

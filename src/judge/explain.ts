@@ -8,6 +8,7 @@ import { ALPHA, type Decision, EQUIVALENCE_ALPHA, type Look } from './decide.ts'
 import { changeOf, detectableOf, where } from './headline.ts';
 import { assess, type JudgeInput, judge } from './judge.ts';
 import type { Sample } from './samples.ts';
+import { pairPriorSd } from './variance.ts';
 import type { Comparison } from './verdict.ts';
 
 /**
@@ -50,16 +51,23 @@ function explainOne(decision: Decision, final: Comparison, look: Look, family: r
   const lines = [
     `${where(final)} (${metric.id}@${evidence.stage}), ${evidence.gate ? 'a gate' : 'not a gate'}`,
     `scale: ${metric.scale === 'log' ? `${metric.better === 'higher' ? '−' : ''}ln(value)` : `${metric.better === 'higher' ? '−' : ''}value`}, more = worse`,
-    'baseline boots:',
-    ...evidence.baseline.map((sample) => sampleLine(evidence, sample)),
-    'candidate boots:',
-    ...evidence.candidate.map((sample) => sampleLine(evidence, sample)),
+    ...(evidence.paired ? pairLines(evidence) : sideLines(evidence)),
   ];
   if (test === null) return [...lines, `not tested: ${evidence.untested}`, verdictLine(final)].join('\n');
   const { df, sd, squares } = test.pooled;
+  const [of, assumed] = evidence.paired
+    ? ['a difference of two boots', pairPriorSd(metric)]
+    : ['a boot', metric.priorSd];
+  const own = evidence.paired ? ([['candidate', 'pairs']] as const) : SIDES;
+  const sources = (from: typeof df | typeof squares, ofPrior: string): string =>
+    [
+      ...own.map(([side, name]) => `${digits(from[side])} (${name})`),
+      `${digits(from.ledger)} (ledger)`,
+      `${digits(from.prior)} (${ofPrior})`,
+    ].join(' + ');
   lines.push(
-    `sd of a boot: ${digits(sd)}, from ${df.baseline} (baseline) + ${df.candidate} (candidate) + ${df.ledger} (ledger) + ${df.prior} (assumed ${digits(metric.priorSd)}) degrees of freedom, ${df.total} counted`,
-    `  sums of squares: ${digits(squares.baseline)} (baseline) + ${digits(squares.candidate)} (candidate) + ${digits(squares.ledger)} (ledger) + ${digits(squares.prior)} (assumed)`,
+    `sd of ${of}: ${digits(sd)}, from ${sources(df, `assumed ${digits(assumed)}`)} degrees of freedom, ${df.total} counted`,
+    `  sums of squares: ${sources(squares, 'assumed')}`,
   );
   if (test.dispersion !== null)
     lines.push(
@@ -80,6 +88,11 @@ function explainOne(decision: Decision, final: Comparison, look: Look, family: r
   return lines.join('\n');
 }
 
+const SIDES = [
+  ['baseline', 'baseline'],
+  ['candidate', 'candidate'],
+] as const;
+
 /** Where this one stands in the order in which Holm looks, and the level that it met there, for the worse. */
 function holmLine(decision: Decision, look: Look, family: readonly Decision[]): string {
   const order = family.toSorted((a, b) => weighed(a) - weighed(b));
@@ -91,6 +104,25 @@ function holmLine(decision: Decision, look: Look, family: readonly Decision[]): 
 }
 
 const weighed = ({ comparison, level }: Decision): number => (comparison.p?.worse ?? 1) / level;
+
+const sideLines = (evidence: Evidence): string[] => [
+  'baseline boots:',
+  ...evidence.baseline.map((sample) => sampleLine(evidence, sample)),
+  'candidate boots:',
+  ...evidence.candidate.map((sample) => sampleLine(evidence, sample)),
+];
+
+const pairLines = (evidence: Evidence): string[] => [
+  'pairs, base before candidate:',
+  ...evidence.candidate.flatMap((here, index) => {
+    const there = evidence.baseline[index]!;
+    return [
+      sampleLine(evidence, there),
+      sampleLine(evidence, here),
+      `    difference ${digits(here.summary - there.summary)}`,
+    ];
+  }),
+];
 
 function sampleLine({ metric }: Evidence, sample: Sample): string {
   const rounds = sample.rounds.map((round, index) =>

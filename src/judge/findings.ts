@@ -205,7 +205,12 @@ function standingFinding(standings: readonly StageStanding[], input: FindingsInp
     case 'incomparable':
       return one('incomparable', uncompared(input), `Not comparable: ${list}${why}`, advice);
     case 'unbaselined':
-      return one('unbaselined', uncompared(input), `No baseline for ${list}${why}`, advice);
+      return one(
+        'unbaselined',
+        uncompared(input),
+        `${input.record.interleaved ? 'No comparison of' : 'No baseline for'} ${list}${why}`,
+        advice,
+      );
   }
 }
 
@@ -215,9 +220,10 @@ const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base b
 
 /** What a boot lost does not vanish behind the other boots' values. */
 const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>
-  lost.flatMap(({ boot, reason, advice }) =>
-    one('invalid', 'warn', `Lost: ${stage} of boot ${boot} does not count: ${reason.replace(/\.$/, '')}.`, advice),
-  );
+  lost.flatMap(({ boot, side, reason, advice }) => {
+    const whose = side === 'base' ? `boot ${boot} (the base)` : `boot ${boot}`;
+    return one('invalid', 'warn', `Lost: ${stage} of ${whose} does not count: ${reason.replace(/\.$/, '')}.`, advice);
+  });
 
 // ---- notes ----------------------------------------------------------------------------------------------
 

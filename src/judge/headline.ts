@@ -3,7 +3,7 @@
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatChangeInterval, formatMetricValue, formatValue } from '../metrics-format.ts';
 import type { RunRecord } from '../record/schema.ts';
-import type { Comparison, Finding, LoadLine, Outcome, SlaResult, StageStanding } from './verdict.ts';
+import type { Comparison, Finding, LoadLine, Outcome, SlaResult, StageStanding, Verdict } from './verdict.ts';
 
 export interface HeadlineInput {
   readonly outcome: Outcome;
@@ -13,7 +13,8 @@ export interface HeadlineInput {
   readonly sla: readonly SlaResult[];
   readonly stages: readonly StageStanding[];
   readonly loadLine: LoadLine | null;
-  readonly baselineBoots: number;
+  /** What it was compared with: "10 baseline boots". */
+  readonly against: string;
 }
 
 export function headline(input: HeadlineInput): string {
@@ -48,7 +49,7 @@ const sentence = (clauses: readonly (string | null)[]): string =>
   `${clauses.filter((clause) => clause !== null).join('; ')}.`;
 const isAboutLoadLine = (finding: Finding): boolean => finding.message.includes(resolveMetric('knee.rate')!.label);
 
-function passed({ mode, comparisons, sla, stages, baselineBoots }: HeadlineInput): string {
+function passed({ mode, comparisons, sla, stages, against }: HeadlineInput): string {
   const judged = sla.filter((rule) => !rule.awaitsBaseline).length;
   const waiting = sla.length - judged;
   const rules = [
@@ -69,11 +70,17 @@ function passed({ mode, comparisons, sla, stages, baselineBoots }: HeadlineInput
     return `${compared ? 'Measured for the baseline' : 'Measured as a first baseline'}: ${rules}`;
   const gates = comparisons.filter((one) => one.gate);
   const improved = gates.filter((one) => one.verdict === 'improved').map((one) => `${where(one)} (${changeOf(one)})`);
-  const boots = `${baselineBoots} baseline ${baselineBoots === 1 ? 'boot' : 'boots'}`;
-  if (improved.length > 0) return `Passed, improved against ${boots}: ${improved.join(', ')}; ${rules}`;
-  if (gates.length === 0) return `Passed: no regression against ${boots}; ${rules}`;
-  return `Passed: ${gates.length === 1 ? 'the gate is' : `all ${gates.length} gates are`} unchanged against ${boots}; ${rules}`;
+  if (improved.length > 0) return `Passed, improved against ${against}: ${improved.join(', ')}; ${rules}`;
+  if (gates.length === 0) return `Passed: no regression against ${against}; ${rules}`;
+  return `Passed: ${gates.length === 1 ? 'the gate is' : `all ${gates.length} gates are`} unchanged against ${against}; ${rules}`;
 }
+
+/** "10 baseline boots". */
+export const againstBoots = (boots: number): string => `${boots} baseline ${boots === 1 ? 'boot' : 'boots'}`;
+
+/** "main (3f2c1ab) on the same machine, 3 pairs". */
+export const againstBase = ({ base, pairs }: NonNullable<Verdict['interleaved']>): string =>
+  `${base} on the same machine, ${pairs === 1 ? 'one pair' : `${pairs} pairs`}`;
 
 function loadLineClause(line: LoadLine | null, always: boolean): string | null {
   if (line === null || line.rate === null) return null;

@@ -12,13 +12,14 @@ import { type Evidence, gather } from './compare.ts';
 import { type Decision, decide, type Look, lookOf } from './decide.ts';
 import { deploymentFailures, kneeOf } from './deployment-failure.ts';
 import { findingsOf, outcomeOf } from './findings.ts';
-import { headline } from './headline.ts';
+import { againstBase, againstBoots, headline } from './headline.ts';
 import { loadLine } from './load-line.ts';
 import { discountLoadShed } from './load-shed.ts';
+import { baseName } from './pairs.ts';
 import type { BootMetrics } from './samples.ts';
 import { CLOSED_LOOP_TOO, COMPARED } from './selection.ts';
 import { judgeSla } from './sla.ts';
-import { candidateBoots, type StageEvidence, standStage } from './standing.ts';
+import { baseBoots, candidateBoots, type StageEvidence, standStage } from './standing.ts';
 import { worstRounds } from './taint.ts';
 import { tradeOff } from './trade-off.ts';
 import { LEDGER_ENOUGH_DF } from './variance.ts';
@@ -52,7 +53,7 @@ export function judge(input: JudgeInput): Verdict {
   const failures = deploymentFailures({
     boots: record.boots,
     stages,
-    baselineHas: (stage) => storedBootsOf(input, stage) > 0,
+    baselineHas: (stage) => (record.interleaved ? baseCameThrough(record, stage) : storedBootsOf(input, stage) > 0),
     kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? []) ?? pinnedKnee(storedFile(lookup)),
   });
   const sla = policy.sla.map((rule) =>
@@ -80,6 +81,7 @@ export function judge(input: JudgeInput): Verdict {
     decisions,
   );
   const baselineBoots = Math.max(0, ...stages.map(({ baseline }) => baseline.length));
+  const interleaved = pairFacts(record, stages, decisions);
   const verdict: Verdict = {
     schema: 'plimsoll/verdict',
     version: 1,
@@ -93,7 +95,7 @@ export function judge(input: JudgeInput): Verdict {
       sla,
       stages: stages.map(({ standing }) => standing),
       loadLine: line,
-      baselineBoots,
+      against: interleaved ? againstBase(interleaved) : againstBoots(baselineBoots),
     }),
     actionNeeded: outcome === 'fail' || outcome === 'invalid',
     findings,
@@ -103,10 +105,12 @@ export function judge(input: JudgeInput): Verdict {
     comparisons,
     boots: look.taken,
     baseline: lookup.kind === 'found' ? baselineFacts(lookup.path, stages, decisions, baselineBoots) : null,
+    ...(interleaved && { interleaved }),
     climb: climb({
       comparisons,
       decisions,
       look: look.look,
+      unit: interleaved ? 'pair' : 'boot',
       overBudget: input.overBudget ?? null,
       settled: settled(record, failures),
       failsOnRegression: policy.failOn.includes('regression'),
@@ -184,6 +188,33 @@ function withoutCommonMetrics(stage: StageEvidence, family: readonly Evidence[])
 const storedBootsOf = ({ record, lookup }: JudgeInput, stage: StageName): number =>
   historyOf(lookup, stage, record.workloads[stage]?.key)?.segments.at(-1)?.boots.length ?? 0;
 
+/** Some boot of the base took this load to its end. */
+const baseCameThrough = (record: RunRecord, stage: StageName): boolean =>
+  baseBoots(record).some((boot) =>
+    boot.stages.some((one) => one.stage === stage && (one.status === 'complete' || one.status === 'stopped')),
+  );
+
+function pairFacts(
+  { interleaved }: RunRecord,
+  stages: readonly StageEvidence[],
+  decisions: readonly Decision[],
+): Verdict['interleaved'] {
+  if (interleaved === undefined) return undefined;
+  return {
+    base: baseName(interleaved),
+    commit: interleaved.commit,
+    pairs: Math.max(0, ...stages.map(({ pairing }) => pairing?.pairs.length ?? 0)),
+    ...noiseFacts(decisions),
+  };
+}
+
+/** Where what is known of the noise came from. */
+const noiseFacts = (decisions: readonly Decision[]): { readonly ledgerDf: number; readonly priorUsed: boolean } => ({
+  ledgerDf: Math.max(0, ...decisions.map(({ comparison }) => comparison.df.ledger)),
+  // Not where the prior only stands in for a ledger that never saw a spread, such as that of no errors at all.
+  priorUsed: decisions.some(({ comparison: { df } }) => df.prior > 0 && df.ledger < LEDGER_ENOUGH_DF),
+});
+
 function baselineFacts(
   path: string,
   stages: readonly StageEvidence[],
@@ -196,9 +227,7 @@ function baselineFacts(
     path,
     boots,
     segment: compared.history!.segments.at(-1)?.id ?? '',
-    ledgerDf: Math.max(0, ...decisions.map(({ comparison }) => comparison.df.ledger)),
-    // Not where the prior only stands in for a ledger that never saw a spread, such as that of no errors at all.
-    priorUsed: decisions.some(({ comparison: { df } }) => df.prior > 0 && df.ledger < LEDGER_ENOUGH_DF),
+    ...noiseFacts(decisions),
   };
 }
 

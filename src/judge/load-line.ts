@@ -23,7 +23,8 @@ export function loadLine(
   if (evidence.candidate.length === 0) return null;
   const middle = centre(evidence.candidate);
   const bound = evidence.candidate.find((sample) => sample.bound !== 'exact')?.bound ?? 'exact';
-  const pooled = evidence.test?.pooled ?? null;
+  // How much pairs differ does not say how much single boots do.
+  const pooled = evidence.paired ? null : (evidence.test?.pooled ?? null);
   const half =
     pooled === null
       ? null

@@ -2,12 +2,13 @@
 // StageEvidence per expected stage, with the boots on both sides that may be used. What is not usable never looks compared.
 
 import { withoutRun } from '../baseline/ledger.ts';
-import { pinnedUnits } from '../baseline/lookup.ts';
+import { historyOf, pinnedUnits } from '../baseline/lookup.ts';
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
 import { formatValue } from '../metrics-format.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, RunRecord } from '../record/schema.ts';
+import { type MeasuredBoot, type Pairing, pairUp, sameSource, whyNoPair } from './pairs.ts';
 import type { BootMetrics } from './samples.ts';
 import type { StageStanding } from './verdict.ts';
 
@@ -17,10 +18,12 @@ export interface StageEvidence {
   readonly stage: StageName;
   readonly standing: StageStanding;
   /** Valid measurements of the candidate, one per boot. */
-  readonly candidate: readonly (BootMetrics & { readonly measurement: RecordedStage; readonly boot: BootRecord })[];
-  /** Boots of the newest segment of the comparable history; empty where there is none. */
+  readonly candidate: readonly MeasuredBoot[];
+  /** Boots of the newest segment of the comparable history, or the base's of the pairs; empty where there is none. */
   readonly baseline: readonly BootMetrics[];
   readonly history: History | null;
+  /** Of an interleaved run; null = compared with the history. */
+  readonly pairing: Pairing | null;
   readonly closedLoop: boolean;
   /** What the candidate's goodput was counted by. */
   readonly slo: RunRecord['slo'];
@@ -30,6 +33,7 @@ export interface StageEvidence {
 
 export interface LostBoot {
   readonly boot: number;
+  readonly side: BootRecord['side'];
   readonly reason: string;
   readonly advice: string | null;
 }
@@ -43,62 +47,69 @@ export interface StandingInput {
 export function standStage(stage: StageName, input: StandingInput): StageEvidence {
   const { slo } = input.record;
   const boots = candidateBoots(input.record);
-  const measured = boots.flatMap((boot) =>
-    boot.stages.filter((one) => one.stage === stage).map((measurement) => ({ boot, measurement })),
-  );
-  const candidate = measured
-    .filter(({ boot, measurement }) => usable(measurement, boot, input.strict))
-    .map(({ boot, measurement }) => ({
-      name: `boot ${boot.index}`,
-      slo,
-      metrics: measurement.metrics,
-      measurement,
-      boot,
-    }));
-  const lost = boots
-    .filter((boot) => candidate.length > 0 && !candidate.some((one) => one.boot === boot))
-    .map((boot) => lostBoot(boot, stage, input.strict));
-  const closedLoop = measured.some(({ measurement }) => measurement.phases.some((phase) => phase.users !== null));
+  const measured = boots.flatMap((boot) => boot.stages.filter((one) => one.stage === stage));
+  const candidate = usableBoots(stage, boots, input);
+  const lost = lostBoots(stage, boots, candidate, input.strict);
+  const closedLoop = measured.some((measurement) => measurement.phases.some((phase) => phase.users !== null));
   const evidence = (
     standing: StageStanding,
-    history: History | null = null,
-    baseline: readonly BootMetrics[] = [],
+    { history, baseline, pairing }: Omit<Extract<Found, { kind: 'yes' }>, 'kind'> = NOTHING_FOUND,
   ): StageEvidence => ({
     stage,
     standing,
     candidate,
     baseline,
     history,
+    pairing,
     closedLoop,
     slo,
     lost,
   });
-  if (candidate.length === 0)
-    return evidence(
-      withoutValues(
-        stage,
-        measured.map(({ measurement }) => measurement),
-        input,
-      ),
-    );
+  if (candidate.length === 0) return evidence(withoutValues(stage, measured, input));
   if (input.record.mode === 'measure') {
     return evidence(
       stand(stage, 'measured', 'this run only measures', 'Run with --mode gate to compare it with a baseline.'),
     );
   }
   const source = candidate.find((one) => one.measurement.stream.tokenSource !== null)?.measurement.stream.tokenSource;
-  const found = findHistory(stage, source ?? null, input);
+  const found = input.record.interleaved
+    ? findPairs(stage, candidate, input)
+    : findHistory(stage, source ?? null, input);
   if (found.kind === 'no')
     return evidence(input.record.mode === 'baseline' ? { ...found.standing, standing: 'measured' } : found.standing);
   const drift = outputDrift({ stage, candidate, baseline: found.baseline, closedLoop });
-  if (drift !== null)
-    return { ...evidence(stand(stage, 'invalid', drift, DRIFT_ADVICE), found.history, found.baseline), candidate: [] };
-  return evidence(stand(stage, 'compared', null, null), found.history, found.baseline);
+  if (drift !== null) return { ...evidence(stand(stage, 'invalid', drift, DRIFT_ADVICE), found), candidate: [] };
+  return {
+    ...evidence(stand(stage, 'compared', null, null), found),
+    lost: [...lost, ...lostOfBase(stage, found, input)],
+  };
+}
+
+/** The boots' measurements of a stage that count. */
+function usableBoots(
+  stage: StageName,
+  boots: readonly BootRecord[],
+  { record, strict }: StandingInput,
+): readonly MeasuredBoot[] {
+  return boots.flatMap((boot) =>
+    boot.stages
+      .filter((one) => one.stage === stage && usable(one, boot, strict))
+      .map((measurement) => ({
+        name: `boot ${boot.index}`,
+        slo: record.slo,
+        metrics: measurement.metrics,
+        measurement,
+        boot,
+      })),
+  );
 }
 
 /** Boots of the candidate that answered at all, in order. */
 export const candidateBoots = (record: RunRecord): readonly BootRecord[] =>
   record.boots.filter((boot) => boot.side === 'candidate' && boot.end !== 'not_ready');
+/** Boots of the base of an interleaved run, in order. */
+export const baseBoots = (record: RunRecord): readonly BootRecord[] =>
+  record.boots.filter((boot) => boot.side === 'base');
 
 /** Invalidities that count: a throttled machine is a note unless the configuration is strict. */
 export const blocking = (measurement: RecordedStage, strict: boolean): RecordedStage['invalid'] =>
@@ -114,11 +125,22 @@ function usable(measurement: RecordedStage, boot: BootRecord, strict: boolean): 
   return measuredKnee && faults.every((fault) => fault.code === 'incomplete');
 }
 
+/** Those of one side that do not count, where others do. */
+const lostBoots = (
+  stage: StageName,
+  boots: readonly BootRecord[],
+  kept: readonly MeasuredBoot[],
+  strict: boolean,
+): readonly LostBoot[] =>
+  boots
+    .filter((boot) => kept.length > 0 && !kept.some((one) => one.boot === boot))
+    .map((boot) => lostBoot(boot, stage, strict));
+
 function lostBoot(boot: BootRecord, stage: StageName, strict: boolean): LostBoot {
   const measurement = boot.stages.find((one) => one.stage === stage);
   const fault = measurement && blocking(measurement, strict)[0];
   const reason = fault?.message ?? measurement?.reason ?? boot.reason ?? 'it was not measured';
-  return { boot: boot.index, reason, advice: fault?.advice ?? null };
+  return { boot: boot.index, side: boot.side, reason, advice: fault?.advice ?? null };
 }
 
 function withoutValues(stage: StageName, measured: readonly RecordedStage[], input: StandingInput): StageStanding {
@@ -137,8 +159,47 @@ function withoutValues(stage: StageName, measured: readonly RecordedStage[], inp
 }
 
 type Found =
-  | { readonly kind: 'yes'; readonly history: History; readonly baseline: readonly BootMetrics[] }
+  | {
+      readonly kind: 'yes';
+      readonly history: History | null;
+      readonly baseline: readonly BootMetrics[];
+      readonly pairing: Pairing | null;
+    }
   | { readonly kind: 'no'; readonly standing: StageStanding };
+const NOTHING_FOUND = { history: null, baseline: [], pairing: null } as const;
+
+/** The base's boots of this very run: nothing has to be found comparable, since the machine and the load are the same. */
+function findPairs(stage: StageName, candidate: readonly MeasuredBoot[], input: StandingInput): Found {
+  const { record, lookup, strict } = input;
+  const bases = usableBoots(stage, baseBoots(record), input);
+  const found = pairUp(candidate, bases);
+  if (found.length === 0) {
+    const why = whyNoPair(record, (boot) => lostBoot(boot, stage, strict).reason);
+    return { kind: 'no', standing: stand(stage, 'unbaselined', why, BASE_ADVICE) };
+  }
+  const pairs = found.filter(sameSource);
+  if (pairs.length === 0) {
+    const { base, candidate: here } = found.at(-1)!;
+    return {
+      kind: 'no',
+      standing: otherSource(stage, base.measurement.stream.tokenSource, here.measurement.stream.tokenSource),
+    };
+  }
+  const stored = historyOf(lookup, stage, record.workloads[stage]?.key)?.ledger ?? {};
+  const ledger = withoutRun(stored, record.id);
+  return { kind: 'yes', history: null, baseline: pairs.map(({ base }) => base), pairing: { pairs, ledger } };
+}
+
+/** Boots of the base that do not count. */
+function lostOfBase(
+  stage: StageName,
+  { pairing }: Extract<Found, { kind: 'yes' }>,
+  input: StandingInput,
+): readonly LostBoot[] {
+  if (pairing === null) return [];
+  const boots = baseBoots(input.record);
+  return lostBoots(stage, boots, usableBoots(stage, boots, input), input.strict);
+}
 
 function findHistory(stage: StageName, tokenSource: string | null, { record, lookup }: StandingInput): Found {
   const no = (
@@ -186,14 +247,17 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
     (boot) => boot.tokenSource === null || tokenSource === null || boot.tokenSource === tokenSource,
   );
   if (alike.length === 0) {
-    const [baseline, candidate] = [String(stored.at(-1)!.tokenSource), String(tokenSource)];
-    return no('incomparable', 'its tokens were counted by another source', [
-      { field: 'tokenSource', baseline, candidate },
-    ]);
+    return { kind: 'no', standing: otherSource(stage, stored.at(-1)!.tokenSource, tokenSource) };
   }
   const others = { ...history, ledger: withoutRun(history.ledger, record.id) };
-  return { kind: 'yes', history: others, baseline: alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics })) };
+  const baseline = alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
+  return { kind: 'yes', history: others, baseline, pairing: null };
 }
+
+const otherSource = (stage: StageName, baseline: string | null, candidate: string | null): StageStanding => ({
+  ...stand(stage, 'incomparable', 'its tokens were counted by another source', RECORD_ADVICE),
+  differences: [{ field: 'tokenSource', baseline: String(baseline), candidate: String(candidate) }],
+});
 
 export function fields(differences: readonly FactDifference[]): string {
   if (differences.length === 0) return 'its key';
@@ -208,6 +272,8 @@ const MOST_DRIFT = 0.05;
 /** Four standard errors of a mean whose single lengths scatter by half of it. */
 const DRAW = 2;
 const DRIFT_ADVICE = 'Fix the output lengths (workload.output with ignoreEos), or record a baseline with the new ones.';
+const BASE_ADVICE =
+  'Read the end of deployment-<boot>.log of the base in the run folder; the change itself was measured.';
 const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
 function outputDrift(stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>): string | null {

@@ -75,6 +75,26 @@ export function poolSpreads(
   };
 }
 
+/**
+ * Of the difference between two boots beside each other: s² = (ν₀·2s₀² + SS_d + ν_L s_L²) / ν, with ν = ν₀ + (n − 1) + ν_L,
+ * over n pairs and the ledger of pairs. The prior takes both boots for strangers: what they share is not assumed.
+ * @param differences of pairs without censored ones @param least that one boot's variance can be
+ */
+export const poolPairs = (
+  metric: ResolvedMetric,
+  differences: readonly number[],
+  ledger: Spread,
+  least: number,
+): PooledVariance =>
+  poolSpreads(
+    { ...metric, priorSd: pairPriorSd(metric) },
+    { baseline: { ss: 0, df: 0 }, candidate: spreadOf(differences), ledger },
+    2 * least,
+  );
+
+/** Assumed standard deviation of the difference of two boots. */
+export const pairPriorSd = (metric: ResolvedMetric): number => Math.SQRT2 * metric.priorSd;
+
 /** Of values that come in steps: that of a uniform error of one step. */
 export function leastVariance(metric: ResolvedMetric, values: readonly number[]): number {
   const inSteps = metric.scale === 'difference' && metric.unit !== 'share';

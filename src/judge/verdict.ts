@@ -126,6 +126,16 @@ export interface Verdict {
     readonly ledgerDf: number;
     readonly priorUsed: boolean;
   } | null;
+  /** Of an interleaved run: what it was compared with on the same machine; absent = with the store. */
+  readonly interleaved?: {
+    /** "main (3f2c1ab)". */
+    readonly base: string;
+    readonly commit: string | null;
+    /** Of the stage that has most. */
+    readonly pairs: number;
+    readonly ledgerDf: number;
+    readonly priorUsed: boolean;
+  };
   /** What another boot would settle; `again` false = enough is known, or the ladder's end. */
   readonly climb: { readonly again: boolean; readonly reason: string };
 }

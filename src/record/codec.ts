@@ -136,6 +136,10 @@ function refuseForeign(first: RunRecord, record: RunRecord): void {
   if (record.deployment !== first.deployment)
     refuse(`deployment is ${first.deployment} in one and ${record.deployment} in the other`);
   refuseDifference('environment', first.environment, record.environment, refuse);
+  const [base, other] = [first, record].map(
+    ({ interleaved }) => interleaved?.commit ?? (interleaved ? 'none' : 'the store'),
+  );
+  if (base !== other) refuse(`one is compared with ${base}, the other with ${other}`);
   refuseDifference('slo', first.slo ?? {}, record.slo ?? {}, refuse);
   for (const [stage, workload] of Object.entries(record.workloads)) {
     const other = first.workloads[stage as keyof RunRecord['workloads']];
@@ -161,15 +165,23 @@ function mergeSubjects(subjects: readonly Facts[]): Facts {
   return merged;
 }
 
-/** Boots, and those that were thrown away, numbered on from run to run. */
+/** Boots, pairs, and boots that were thrown away, numbered on from run to run. */
 function renumbered(records: readonly RunRecord[]): Pick<RunRecord, 'boots' | 'discarded'> {
   let offset = 0;
+  let pairs = 0;
   const boots: RunRecord['boots'] = [];
   const discarded: RunRecord['discarded'] = [];
   for (const record of records) {
     const indices = [...record.boots, ...record.discarded].map((boot) => boot.index).toSorted((a, b) => a - b);
     const renumber = (index: number) => offset + indices.indexOf(index) + 1;
-    boots.push(...record.boots.map((boot) => ({ ...boot, index: renumber(boot.index) })));
+    boots.push(
+      ...record.boots.map((boot) => ({
+        ...boot,
+        index: renumber(boot.index),
+        pair: boot.pair === null ? null : boot.pair + pairs,
+      })),
+    );
+    pairs += Math.max(0, ...record.boots.map(({ pair }) => pair ?? 0));
     discarded.push(...record.discarded.map((boot) => ({ ...boot, index: renumber(boot.index) })));
     offset += indices.length;
   }

@@ -140,6 +140,17 @@ const workloadRecord = z.object({
   unitsPerToken: z.record(z.string(), finite.positive()).optional(),
 });
 
+const interleavedRecord = z.object({
+  /** As it was named, such as a branch; null where there was none to name. */
+  ref: z.string().nullable(),
+  commit: z.string().nullable(),
+  /** Of the order in which the two sides of each pair were booted. */
+  seed: z.number().int().nonnegative(),
+  /** Why the base could not be booted at all, as a clause; null = it could be tried. */
+  problem: z.string().nullable(),
+});
+export type InterleavedRecord = z.output<typeof interleavedRecord>;
+
 export const runRecordSchema = z.object({
   schema: z.literal('plimsoll/run'),
   version: z.literal(RUN_VERSION),
@@ -158,6 +169,8 @@ export const runRecordSchema = z.object({
   workloads: z.partialRecord(z.enum(STAGES), workloadRecord),
   /** What may differ, and is shown: commit, engine version, command, image, …. */
   subject: factsSchema,
+  /** Boots of a base and of the candidate alternate and are judged as pairs; absent = compared with the store. */
+  interleaved: interleavedRecord.optional(),
   /** The SLO that goodput was counted by. */
   slo: sloSchema,
   boots: z.array(bootSchema),

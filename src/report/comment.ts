@@ -19,7 +19,7 @@ import {
   validitySection,
   whySection,
 } from './sections.ts';
-import { byImportance, isNotable, tellStory } from './story.ts';
+import { againstTitle, byImportance, isNotable, tellStory } from './story.ts';
 import { compactDeltas, compactSla } from './tables.ts';
 
 /** GitHub stores 262,144 bytes but says 65,536; older servers mean it. */
@@ -43,7 +43,7 @@ export function renderComment(
     headSection(story),
     findingsSection(story, 4),
     slaSection(compactSla(input), 1),
-    deltaSection('Against the baseline', notable, compactDeltas(input, notable), 2),
+    deltaSection(againstTitle(input), notable, compactDeltas(input, notable), 2),
     restSection(rest, compactDeltas(input, rest), 12),
     ...(comparisons.length === 0 ? [measuredSection(input, 3)] : []),
     ...(charts === 'mermaid' ? [...curveSections(input, 7), surgeSection(input, 9), latencySection(input, 10)] : []),

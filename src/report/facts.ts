@@ -10,11 +10,9 @@ import { nowLabel } from './story.ts';
 import { type Cell, type CellTone, left, right, type Table, text } from './table.ts';
 import { STANDING_WORDS } from './tone.ts';
 
-/** What differs between this run's subject and the newest boot of the baseline. */
+/** What differs between this run's subject and the newest boot of the baseline, or of the base. */
 export function subjectTable(input: ReportInput): Table {
-  const newest = STAGES.flatMap((stage) => newestSegment(input, stage)?.boots.at(-1) ?? [])
-    .sort((a, b) => (a.at < b.at ? -1 : 1))
-    .at(-1);
+  const newest = input.record.interleaved ? newestBase(input) : newestStored(input);
   const differs = (field: string): boolean =>
     newest !== undefined && shown(newest.subject[field]) !== shown(input.record.subject[field]);
   const fields = newest
@@ -25,6 +23,14 @@ export function subjectTable(input: ReportInput): Table {
     rows: fields.map((field) => [text(field), factCell(newest?.subject[field]), factCell(input.record.subject[field])]),
   };
 }
+
+const newestStored = (input: ReportInput) =>
+  STAGES.flatMap((stage) => newestSegment(input, stage)?.boots.at(-1) ?? [])
+    .sort((a, b) => (a.at < b.at ? -1 : 1))
+    .at(-1);
+
+const newestBase = ({ record }: ReportInput) =>
+  record.boots.findLast(({ side, end }) => side === 'base' && end !== 'not_ready');
 
 export function factsTable(title: string, facts: Facts): Table {
   return {

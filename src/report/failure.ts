@@ -26,7 +26,7 @@ export function renderFailure({ code, message, hint, deployment, configPath, log
     // No file system takes a longer path.
     configPath.length > 4_096
       ? ''
-      : `<details>\n<summary>How to reproduce it</summary>\n\n${codeBlock(reproduceCommand(configPath), 'sh')}\n\n</details>`,
+      : `<details>\n<summary>How to reproduce it</summary>\n\n${codeBlock(reproduceCommand(configPath, null), 'sh')}\n\n</details>`,
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

@@ -2,6 +2,7 @@
 // charts are the SVG files, inline; where scripts run, src/page puts charts to explore in their place.
 
 import { createHash } from 'node:crypto';
+import { againstBase } from '../judge/headline.ts';
 import { type Chart, renderCharts } from './charts.ts';
 import type { RunDigest } from './digest.ts';
 import { escapeHtml } from './escape.ts';
@@ -9,7 +10,16 @@ import { bootTable, clientTable, factsTable, standingTable, subjectTable } from 
 import type { ReportInput } from './input.ts';
 import { pageData } from './page-data.ts';
 import { scalabilitySentence } from './scalability.ts';
-import { byImportance, cliffsOf, isNotable, reproduceCommand, type Story, surgeSentence, tellStory } from './story.ts';
+import {
+  againstTitle,
+  byImportance,
+  cliffsOf,
+  isNotable,
+  reproduceCommand,
+  type Story,
+  surgeSentence,
+  tellStory,
+} from './story.ts';
 import { type Table, tableHtml } from './table.ts';
 import { compactDeltas, compactSla, curveTable, deltaLegend, measuredTable, wideDeltas } from './tables.ts';
 import { TONES } from './tone.ts';
@@ -40,7 +50,7 @@ export function renderHtml(input: ReportInput, interactive: Interactive | null =
     ),
     block('SLA', tableHtml(compactSla(input))),
     block(
-      'Against the baseline',
+      againstTitle(input),
       notable.length === 0
         ? ''
         : `${tableHtml(compactDeltas(input, notable))}<p class="faint">${escapeHtml(deltaLegend(comparisons))}</p>`,
@@ -60,7 +70,7 @@ export function renderHtml(input: ReportInput, interactive: Interactive | null =
       factsTable('Environment', record.environment),
       factsTable('Subject', record.subject),
     ]),
-    `<details><summary>How to reproduce it</summary><pre><code>${escapeHtml(reproduceCommand(provenance.configPath))}</code></pre>${origin(input)}</details>`,
+    `<details><summary>How to reproduce it</summary><pre><code>${escapeHtml(reproduceCommand(provenance.configPath, input.verdict.interleaved?.commit ?? null))}</code></pre>${origin(input)}</details>`,
   ];
   const script = interactive ? scriptOf(interactive, input) : { policy: '', tags: '' };
   return `<!doctype html>
@@ -121,6 +131,7 @@ function origin({ record, verdict, provenance }: ReportInput): string {
   const facts: readonly (readonly [string, string | null])[] = [
     ['Rules from', provenance.policySource],
     ['Commit', provenance.commit],
+    ['Base', verdict.interleaved ? againstBase(verdict.interleaved) : null],
     [
       'Baseline',
       verdict.baseline &&
@@ -144,7 +155,7 @@ function figure(charts: readonly Chart[], id: string): string {
 }
 
 const block = (title: string, inner: string): string =>
-  inner === '' ? '' : `<section><h2>${title}</h2>${inner}</section>`;
+  inner === '' ? '' : `<section><h2>${escapeHtml(title, 200)}</h2>${inner}</section>`;
 
 /** Gives way to the charts that can be explored. */
 const still = (title: string, inner: string): string =>

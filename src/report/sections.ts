@@ -46,7 +46,7 @@ export function deltaSection(title: string, comparisons: readonly Comparison[], 
   if (comparisons.length === 0) return { name: 'deltas', renderings: [''], yields };
   return tableSection(
     'deltas',
-    `#### ${title}`,
+    `#### ${escapeMarkdown(title, 160)}`,
     table,
     [80, 30, 12],
     yields,
@@ -149,7 +149,8 @@ export function environmentSection({ record }: ReportInput, yields: number): Sec
   };
 }
 
-export function reproduceSection({ record, verdict, provenance }: ReportInput, yields: number): Section {
+export function reproduceSection(input: ReportInput, yields: number): Section {
+  const { record, verdict, provenance } = input;
   const where =
     provenance.runUrl === null
       ? ''
@@ -160,15 +161,25 @@ export function reproduceSection({ record, verdict, provenance }: ReportInput, y
     verdict.baseline === null
       ? ''
       : `Baseline ${inlineCode(verdict.baseline.path)}: ${verdict.baseline.boots} boots of segment ${inlineCode(verdict.baseline.segment)}${verdict.baseline.priorUsed ? '; spread between boots partly assumed, the history is thin' : ''}.`,
-    `${verdict.boots} ${verdict.boots === 1 ? 'boot' : 'boots'} judged; ${escapeMarkdown(verdict.climb.reason)}.`,
+    interleavedFact(input),
+    `${verdict.boots} ${verdict.boots === 1 ? 'boot' : 'boots'}${verdict.interleaved ? ' of the change' : ''} judged; ${escapeMarkdown(verdict.climb.reason)}.`,
     `Run ${inlineCode(record.id)}, Plimsoll ${inlineCode(provenance.plimsoll)}.`,
   ];
   const body = joined(
-    codeBlock(reproduceCommand(provenance.configPath), 'sh'),
+    codeBlock(reproduceCommand(provenance.configPath, verdict.interleaved?.commit ?? null), 'sh'),
     facts.filter((fact) => fact !== '').join(' '),
     where,
   );
   return { name: 'how to reproduce it', renderings: [folded('How to reproduce it', body), ''], yields };
+}
+
+/** What the candidate was compared with, and in which order the two were booted; empty where that is the store. */
+function interleavedFact({ record, verdict }: ReportInput): string {
+  const { interleaved } = verdict;
+  if (interleaved === undefined) return '';
+  const order = record.boots.map(({ side }) => side).join(', ');
+  const assumed = interleaved.priorUsed ? '; how much pairs differ is partly assumed' : '';
+  return `${interleaved.pairs} ${interleaved.pairs === 1 ? 'pair' : 'pairs'} with ${inlineCode(interleaved.base)} (booted: ${order}; drawn with seed ${record.interleaved?.seed ?? '–'})${assumed}.`;
 }
 
 /** A link only where the address can be nothing else. */

@@ -1,6 +1,7 @@
 // What a reader must know first, as plain sentences: verdict, load line, the few numbers that matter, whether
 // anyone must act, and what stands against a pass. Plain text; escaping is the renderers'.
 
+import { againstBase } from '../judge/headline.ts';
 import type { Comparison, Finding } from '../judge/verdict.ts';
 import { resolveMetric, type Unit } from '../metrics.ts';
 import {
@@ -77,6 +78,11 @@ export function tellStory(input: ReportInput): Story {
 export const nowLabel = ({ provenance }: ReportInput): string =>
   provenance.pullRequest === null ? 'this run' : 'this PR';
 
+/** Over the table of deltas: "Against main (3f2c1ab) on the same machine, 3 pairs". */
+export function againstTitle({ verdict: { interleaved } }: ReportInput): string {
+  return interleaved === undefined ? 'Against the baseline' : `Against ${againstBase(interleaved)}`;
+}
+
 /** Worst first; gates before the rest, then in the order of the stages' tables. */
 export function byImportance(comparisons: readonly Comparison[]): Comparison[] {
   const rank: readonly Comparison['verdict'][] = ['regressed', 'suspected', 'improved', 'inconclusive', 'unchanged'];
@@ -144,9 +150,9 @@ export function cliffsOf(input: ReportInput): string[] {
   );
 }
 
-/** One command, from a checkout of the commit. */
-export const reproduceCommand = (configPath: string): string =>
-  `plimsoll run -c ${/^[\w./@+-]+$/.test(configPath) ? configPath : `'${configPath.replaceAll("'", "'\\''")}'`}`;
+/** One command, from a checkout of the commit. @param base what it was booted in turn with; null = nothing */
+export const reproduceCommand = (configPath: string, base: string | null): string =>
+  `plimsoll run -c ${/^[\w./@+-]+$/.test(configPath) ? configPath : `'${configPath.replaceAll("'", "'\\''")}'`}${base !== null && /^[0-9a-f]+$/.test(base) ? ` --base ${base.slice(0, 12)}` : ''}`;
 
 const SURGE_PARTS = [
   ['surge.peak_p95', 'TTFT p95 peaked at'],

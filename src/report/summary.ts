@@ -17,7 +17,7 @@ import {
   validitySection,
   whySection,
 } from './sections.ts';
-import { byImportance, tellStory } from './story.ts';
+import { againstTitle, byImportance, tellStory } from './story.ts';
 import { curveTable, slaTable, wideDeltas } from './tables.ts';
 
 /** GitHub refuses a step's summary above 1 MiB; earlier lines of the same step may have taken some of it. */
@@ -31,7 +31,7 @@ export function renderSummary(input: ReportInput): string {
     headSection(story),
     findingsSection(story, 4),
     slaSection(slaTable(input), 1),
-    deltaSection('Against the baseline', comparisons, wideDeltas(input, comparisons), 2),
+    deltaSection(againstTitle(input), comparisons, wideDeltas(input, comparisons), 2),
     ...curveSections(input, 7),
     plainTableSection('load curve', 'Load curve, step by step', curveTable(input), 5),
     surgeSection(input, 9),

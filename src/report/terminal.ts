@@ -2,6 +2,7 @@
 // the last line, where a log is read from, what was decided and why.
 
 import pc from 'picocolors';
+import { againstBase } from '../judge/headline.ts';
 import { formatValue } from '../metrics-format.ts';
 import type { CurvePoint } from '../stages/measurement.ts';
 import { escapeTerminal } from './escape.ts';
@@ -9,7 +10,16 @@ import { clientTable, standingTable, subjectTable } from './facts.ts';
 import type { ReportInput } from './input.ts';
 import { drawPlot, type Plot } from './plot.ts';
 import { loadCurve } from './series.ts';
-import { byImportance, cliffsOf, isNotable, nowLabel, type Story, surgeSentence, tellStory } from './story.ts';
+import {
+  againstTitle,
+  byImportance,
+  cliffsOf,
+  isNotable,
+  nowLabel,
+  type Story,
+  surgeSentence,
+  tellStory,
+} from './story.ts';
 import { type Colors, stacked, type Table, tableTerminal } from './table.ts';
 import {
   compactDeltas,
@@ -40,7 +50,10 @@ export function renderTerminal(
   const lines = [
     ...head(input, story, colors, width),
     ...table('SLA', narrow ? stacked(compactSla(input)) : slaTable(input)),
-    ...table('Against the baseline', narrow ? stacked(compactDeltas(input, notable)) : wideDeltas(input, notable)),
+    ...table(
+      escapeTerminal(againstTitle(input), width),
+      narrow ? stacked(compactDeltas(input, notable)) : wideDeltas(input, notable),
+    ),
     ...(rest > 0 ? [colors.dim(`  ${rest} more neither gate nor changed: plimsoll report, or report.html.`)] : []),
     ...(notable.length > 0 ? wrapped(deltaLegend(notable), width, '  ').map(colors.dim) : []),
     ...(comparisons.length === 0 ? table('Measured', measuredTable(input, isHeadlineMetric)) : []),
@@ -72,14 +85,16 @@ const PAINT: Readonly<Record<Tone, (colors: Colors) => (text: string) => string>
 
 function head({ verdict, provenance }: ReportInput, story: Story, colors: Colors, width: number): string[] {
   const { mark, word } = TONES[story.tone];
-  const against = verdict.baseline
-    ? `against ${verdict.baseline.boots} stored ${verdict.baseline.boots === 1 ? 'boot' : 'boots'}`
-    : 'no baseline';
+  const against = verdict.interleaved
+    ? escapeTerminal(`against ${againstBase(verdict.interleaved)}`, 120)
+    : verdict.baseline
+      ? `against ${verdict.baseline.boots} stored ${verdict.baseline.boots === 1 ? 'boot' : 'boots'}`
+      : 'no baseline';
   const facts = `${verdict.boots} ${verdict.boots === 1 ? 'boot' : 'boots'} · ${against}${provenance.commit ? ` · ${escapeTerminal(provenance.commit, 12)}` : ''}`;
   const line = story.loadLine;
   return [
     colors.bold(`Plimsoll  ${escapeTerminal(story.title, width - 10)}`),
-    colors.dim(`          ${facts}`),
+    ...wrapped(facts, width, '          ').map((one) => colors.dim(one)),
     '',
     ...wrapped(`${mark} ${word.toUpperCase()}  ${escapeTerminal(story.headline)}`, width, '').map((one) =>
       colors.bold(PAINT[story.tone](colors)(one)),

@@ -17,6 +17,11 @@ import { calibrate, checkContext } from './tokens.ts';
 export interface BootContext
   extends Omit<StageContext, 'deployment' | 'monitor' | 'history' | 'laterMs' | 'unitsPerToken'> {
   readonly label: string;
+  readonly side: BootRecord['side'];
+  /** Of the pair that this boot is of; null = of none. */
+  readonly pair: number | null;
+  /** Folder of the configuration that says what is booted; files of the workload are relative to workloadDir. */
+  readonly deploymentDir: string;
   readonly plans: ReadonlyMap<StageName, LoadPlan>;
   readonly historyOf: (stage: StageName) => StageContext['history'];
   /** Units of text a token where prompts are calibrated: of the baseline or an earlier boot; null = none yet. */
@@ -42,7 +47,7 @@ export async function measureBoot(context: BootContext): Promise<BootResult> {
   let deployment: Deployment;
   try {
     deployment = await bootDeployment(context.config.deployment, {
-      cwd: context.workloadDir,
+      cwd: context.deploymentDir,
       boot: context.boot,
       logPath: context.folder.logOf(context.boot),
       label: context.label,
@@ -52,13 +57,22 @@ export async function measureBoot(context: BootContext): Promise<BootResult> {
     });
   } catch (error) {
     if (!(error instanceof PlimsollError)) throw error;
-    const end = context.signal.aborted ? 'cancelled' : 'not_ready';
-    const facts = { index: context.boot, startedAt, bootMs: null, end, reason: error.message, subject: {} } as const;
-    return { boot: bootRecord(facts, []), error };
+    return notReady(context, startedAt, error);
   }
   await using _deployment = deployment;
   // Awaited here: the deployment goes when this function returns.
   return await measureReady(context, deployment, startedAt);
+}
+
+/** A boot that gave nothing, for this reason. */
+export function notReady(
+  context: Pick<BootContext, 'boot' | 'side' | 'pair' | 'signal'>,
+  startedAt: string,
+  error: PlimsollError,
+): BootResult {
+  const end = context.signal.aborted ? 'cancelled' : 'not_ready';
+  const facts = { index: context.boot, startedAt, bootMs: null, end, reason: error.message, subject: {} } as const;
+  return { boot: bootRecord(context, facts, []), error };
 }
 
 async function measureReady(context: BootContext, deployment: Deployment, startedAt: string): Promise<BootResult> {
@@ -72,10 +86,14 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
     nvidiaSmi: config.monitor.nvidiaSmi,
     env: config.deployment.env,
   });
-  const subject = await readSubject(config, deployment, { cwd: context.workloadDir });
+  const subject = await readSubject(config, deployment, { cwd: context.deploymentDir });
   const stages: StageMeasurement[] = [];
   const ended = (end: BootRecord['end'], reason: string | null): BootResult => ({
-    boot: bootRecord({ index: context.boot, startedAt, bootMs: deployment.bootMs, end, reason, subject }, stages),
+    boot: bootRecord(
+      context,
+      { index: context.boot, startedAt, bootMs: deployment.bootMs, end, reason, subject },
+      stages,
+    ),
     error: null,
   });
   const plans = [...context.plans.values()];
@@ -122,10 +140,14 @@ async function calibrated(
 
 type BootFacts = Pick<BootRecord, 'index' | 'startedAt' | 'bootMs' | 'end' | 'reason' | 'subject'>;
 
-const bootRecord = (facts: BootFacts, stages: readonly StageMeasurement[]): BootRecord => ({
+const bootRecord = (
+  { side, pair }: Pick<BootContext, 'side' | 'pair'>,
+  facts: BootFacts,
+  stages: readonly StageMeasurement[],
+): BootRecord => ({
   ...facts,
-  side: 'candidate',
-  pair: null,
+  side,
+  pair,
   stages: stages.map(asStored) as BootRecord['stages'],
 });
 

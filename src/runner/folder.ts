@@ -35,8 +35,8 @@ export interface RunContext {
 export interface RunFolder {
   readonly path: string;
   readonly pathOf: (name: keyof typeof RUN_FILES) => string;
-  /** The log of one boot, or of the build. */
-  readonly logOf: (boot: number | 'build') => string;
+  /** The log of one boot, or of a build. */
+  readonly logOf: (boot: number | 'build' | 'build-base') => string;
   write(name: keyof typeof RUN_FILES, content: string): void;
   writeChart(name: string, svg: string): void;
   /** As RowFile.append. */
@@ -88,7 +88,7 @@ export function openRunFolder(path: string): RunFolder {
 const OURS = new RegExp(
   `^(${Object.values(RUN_FILES)
     .map((name) => name.replaceAll('.', '\\.'))
-    .join('|')}|deployment-(\\d+|build)\\.log|.*\\.tmp)$`,
+    .join('|')}|deployment-(\\d+|build|build-base)\\.log|.*\\.tmp)$`,
 );
 
 /** The files of the run that lies there; none where the folder is empty or missing. */

@@ -9,6 +9,8 @@ import type { Progress } from './progress.ts';
 
 export interface MachineOptions {
   readonly config: Config;
+  /** Deployments that are booted in turn with it. */
+  readonly others?: readonly Config['deployment'][];
   /** Tells others who has it. */
   readonly label: string;
   readonly out: string;
@@ -17,10 +19,12 @@ export interface MachineOptions {
 }
 
 /** @throws PlimsollError LOCK_TIMEOUT, CANCELLED */
-export async function takeMachine({ config, label, out, progress, signal }: MachineOptions): Promise<Lock> {
+export async function takeMachine(options: MachineOptions): Promise<Lock> {
+  const { config, others = [], label, out, progress, signal } = options;
   for (const swept of await sweep()) progress.warn(describeSwept(swept));
   // The folder too: a second run must not clear the files of one that is still writing them.
-  const locks = [...(await lockNames(config.deployment)), folderLock(out)];
+  const named = await Promise.all([config.deployment, ...others].map(lockNames));
+  const locks = [...new Set(named.flat()), folderLock(out)];
   return acquireLocks(locks, {
     label,
     waitMs: config.lock.wait,

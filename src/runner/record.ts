@@ -14,7 +14,11 @@ export interface RecordOptions {
   readonly mode: RunRecord['mode'];
   readonly name: string;
   readonly provenance: { readonly commit: string | null };
+  readonly interleaved?: RunRecord['interleaved'];
 }
+
+/** Of a record whose run is not over. */
+const UNFINISHED = { status: 'incomplete', statusReason: 'still running, or killed' } as const;
 
 export function beginRecord(options: RecordOptions, environment: Facts, plans: Plans): RunRecord {
   const { config } = options;
@@ -37,8 +41,7 @@ export function beginRecord(options: RecordOptions, environment: Facts, plans: P
     createdAt: new Date().toISOString(),
     plimsoll: VERSION,
     mode: options.mode,
-    status: 'incomplete',
-    statusReason: 'still running, or killed',
+    ...UNFINISHED,
     deployment: config.deployment.name,
     environment,
     workloads,
@@ -48,23 +51,30 @@ export function beginRecord(options: RecordOptions, environment: Facts, plans: P
       e2eMs: config.slo.e2eMs ?? null,
     },
     subject: { commit: options.provenance.commit },
+    ...(options.interleaved && { interleaved: options.interleaved }),
     boots: [],
     discarded: [],
   };
 }
 
-/** The record with a boot that counts. A run that was cancelled, or whose deployment was not ready again, stays incomplete. */
+/**
+ * The record with a boot that counts. A run that was cancelled, or whose deployment was not ready again, stays
+ * incomplete; a base that was not ready leaves the candidate measured, without a comparison.
+ */
 export function withBoot(record: RunRecord, boot: BootRecord, cancelled: boolean): RunRecord {
+  const boots = [...record.boots, boot];
+  const notReady = boots.find(({ side, end }) => side === 'candidate' && end === 'not_ready');
   const status =
     cancelled || boot.end === 'cancelled'
       ? ({ status: 'incomplete', statusReason: 'cancelled' } as const)
-      : boot.end === 'not_ready'
-        ? ({ status: 'incomplete', statusReason: `boot ${boot.index} never became ready` } as const)
+      : notReady
+        ? ({ status: 'incomplete', statusReason: `boot ${notReady.index} never became ready` } as const)
         : ({ status: 'complete', statusReason: null } as const);
+  if (boot.side === 'base') return { ...record, ...status, boots };
   return {
     ...record,
     ...status,
-    boots: [...record.boots, boot],
+    boots,
     // A boot that was never ready knows nothing of the subject: what earlier ones found stays.
     subject: {
       ...record.subject,
@@ -73,6 +83,9 @@ export function withBoot(record: RunRecord, boot: BootRecord, cancelled: boolean
     },
   };
 }
+
+/** The record of a run in the middle of a pair. */
+export const unfinished = (record: RunRecord): RunRecord => ({ ...record, ...UNFINISHED });
 
 /** The record without a boot that the client spoilt: kept by name, so that nobody wonders where it went. */
 export const withoutBoot = (record: RunRecord, index: number, reason: string): RunRecord => ({

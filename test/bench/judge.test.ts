@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBank } from '../../bench/judge/noise.ts';
+import { drawPairs } from '../../bench/judge/pairs.ts';
 import { callsOf, PEERS } from '../../bench/judge/peers.ts';
 import { playOne } from '../../bench/judge/play.ts';
 import { drawPullRequest } from '../../bench/judge/pull-request.ts';
@@ -8,6 +9,7 @@ import { COLUMNS, SCENARIOS, type Scenario } from '../../bench/judge/scenarios.t
 import { addScores, EMPTY, rateOf, type Score, upperLimit } from '../../bench/judge/score.ts';
 import { tablesOf } from '../../bench/judge/tables.ts';
 import { spreadOfEntries } from '../../src/baseline/ledger.ts';
+import { spreadOfPairs } from '../../src/baseline/pairs.ts';
 import { baselineFileSchema } from '../../src/baseline/schema.ts';
 
 const bank = createBank(1);
@@ -59,6 +61,33 @@ test('a large change is caught, an identical server is not accused, shed load is
   );
   assert.match(page, /\| identical, 1 % +\| +40 \|/);
   assert.match(page, /\| throughput −10 %, 1 % +\| +12 \| +100\.0 % \|/);
+});
+
+test('pairs: a slower gate is caught beside its base although boots differ by 2 %, an identical server is not accused', () => {
+  const slower = play('pairs, throughput −5 %, 2 %, host 0.8', 60);
+  const same = play('pairs, identical, 2 %, host 0.8', 60);
+  assert.ok(rateOf(slower, 'failed') >= 0.85, String(rateOf(slower, 'failed')));
+  assert.ok(rateOf(same, 'alarm') <= 0.05);
+  const { file } = drawPairs(named('pairs, identical, 2 %, host 0.8'), { hostShare: 0.8, ledgerDf: 18 }, bank, 1, 0);
+  assert.deepEqual(baselineFileSchema.parse(file), file);
+  assert.equal(spreadOfPairs(file.stages.benchmark![0]!.ledger['ttft.p99'], 5).df, 18);
+  assert.match(
+    tablesOf(new Map([['pairs, identical, 2 %, host 0.8', same]]), { seed: '1' }),
+    /Pairs: nothing changed[\s\S]*\| pairs, identical, 2 %, host 0\.8 \| +60 \|/,
+  );
+});
+
+test('what the host does to a pair is in neither the difference nor the ledger', () => {
+  const sdOf = (hostShare: number): number => {
+    const scenario = { ...named('pairs, identical, 2 %, host 0'), rounds: 5 };
+    const differences = Array.from({ length: 80 }, (_, pr) => {
+      const { base, candidate } = drawPairs(scenario, { hostShare, ledgerDf: 0 }, bank, 5, pr).pair();
+      return candidate.effects.map((effect, index) => effect - base.effects[index]!);
+    }).flat();
+    return Math.sqrt(differences.reduce((sum, one) => sum + one ** 2, 0) / differences.length);
+  };
+  assert.ok(Math.abs(sdOf(0) - 0.02 * Math.SQRT2) < 0.004, String(sdOf(0)));
+  assert.ok(Math.abs(sdOf(0.8) - 0.02 * Math.sqrt(0.4)) < 0.002, String(sdOf(0.8)));
 });
 
 test('every peer sees a change of 120 %, and the ratio rules nothing of 2 %', () => {

@@ -156,6 +156,16 @@ comparison:
 workload:
   model: tiny
   seed: x
+`,
+  },
+  {
+    name: 'interleaved, and nothing to boot',
+    yaml: `deployment:
+  name: tiny
+  kind: external
+  url: http://127.0.0.1:8000
+workload:
+  model: tiny
 comparison: { against: interleaved, onMissingBaseline: interleaved }
 `,
   },

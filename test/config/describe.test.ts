@@ -102,6 +102,18 @@ test('a budget that no second boot fits into is warned of', () => {
   assert.deepEqual(warnings('30m'), [], 'two boots of 10 minutes and 5 to get ready');
   assert.deepEqual(warnings('29m', undefined, 1), []);
   const external = { kind: 'external', command: undefined };
+  const pairs = describeConfig(
+    parse({
+      ...minimal,
+      stages: { benchmark: { rate: '9/s', duration: '10m', rampIn: '0s' } },
+      comparison: { against: 'interleaved' },
+    }),
+  );
+  assert.match(
+    pairs.warnings[0] ?? '',
+    /a second pair does not fit .* \(45 minutes\): one takes 20 minutes of load and/,
+  );
+  assert.match(renderDescription(pairs), /Up to 3 pairs of base and candidate until it is clear/);
   assert.match(warnings('19m', external)[0] ?? '', /a second boot does not fit .* 10 minutes of load, and/);
   assert.deepEqual(warnings('20m', external), [], 'what runs already takes no time to boot');
 });

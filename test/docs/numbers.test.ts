@@ -60,7 +60,7 @@ const MEASURING: readonly [file: string, constant: string, phrase: (value: numbe
     'THROTTLED_LIMIT',
     (value) => `in more than ${value} % of the readings a GPU slowed its clocks`,
   ],
-  ['run.ts', 'MAX_DISCARDED', (value) => (value === 2 ? 'twice a run at most' : `${value} times a run`)],
+  ['runner/turn.ts', 'MAX_DISCARDED', (value) => (value === 2 ? 'twice a run at most' : `${value} times a run`)],
 ];
 
 const JUDGING: typeof MEASURING = [

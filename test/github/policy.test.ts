@@ -78,6 +78,11 @@ test('the deployment is the head’s, the rules are the base’s, and what the h
   );
   const policy = await resolve(clone, pullRequest(baseSha));
   assert.deepEqual(policy.config.deployment.command, ['new']);
+  assert.ok(policy.base.kind === 'found');
+  assert.deepEqual(
+    [policy.base.deployment.command, policy.base.commit, policy.base.ref, policy.base.folder],
+    [['old'], baseSha, 'main', '.'],
+  );
   assert.equal(policy.config.sla[0]!.gold.limit, 500);
   assert.equal(policy.noPolicyAtBase, false);
   assert.match(policy.policyChanges.join(), /500ms.*5s/);

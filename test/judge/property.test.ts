@@ -122,6 +122,7 @@ const boots = fc
         'not_ready' as const,
       ),
       side: fc.constantFrom('candidate' as const, 'candidate' as const, 'base' as const),
+      pair: fc.constantFrom(1, 1, 2, null),
     }),
     { maxLength: 4 },
   )
@@ -130,7 +131,7 @@ const boots = fc
       boot(
         index + 1,
         [one.benchmark, one.linear, one.surge].filter((each) => each !== null),
-        { end: one.end, side: one.side },
+        { end: one.end, side: one.side, pair: one.pair },
       ),
     ),
   );
@@ -140,11 +141,21 @@ const run: fc.Arbitrary<RunRecord> = fc
     mode: fc.constantFrom('gate' as const, 'gate' as const, 'baseline' as const, 'measure' as const),
     status: fc.constantFrom('complete' as const, 'complete' as const, 'incomplete' as const),
     key: fc.constantFrom('b', 'b', 'other'),
+    interleaved: fc.option(
+      fc.record({
+        ref: fc.constantFrom('main', null),
+        commit: fc.constantFrom('3f2c1ab', null),
+        seed: fc.nat(),
+        problem: fc.constantFrom(null, null, 'there is none'),
+      }),
+      { nil: undefined },
+    ),
   })
   .map(({ key, ...one }) =>
     record(one.boots, {
       mode: one.mode,
       status: one.status,
+      ...(one.interleaved && { interleaved: one.interleaved }),
       workloads: {
         benchmark: { key, facts: { rate: '8/s' } },
         linear: { key: 'l', facts: {} },

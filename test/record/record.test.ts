@@ -199,6 +199,23 @@ test('boots of several runs count together, numbered on', () => {
   assert.deepEqual(decodeRecord(encodeRecord(merged), 'x').boots.length, 3);
 });
 
+test('pairs of several runs are numbered on, so that none has four boots', () => {
+  const interleaved = { ref: 'main', commit: 'f00', seed: 1, problem: null };
+  const pair = (number: number) => [
+    { ...boot(2 * number - 1), side: 'base' as const, pair: number },
+    { ...boot(2 * number), pair: number },
+  ];
+  const merged = mergeRecords([
+    record({ interleaved, boots: [...pair(1), ...pair(2)] }),
+    record({ interleaved, id: 'b', boots: pair(1) }),
+  ]);
+  assert.deepEqual(
+    merged.boots.map(({ pair: number }) => number),
+    [1, 1, 2, 2, 3, 3],
+  );
+  assert.equal(merged.interleaved?.commit, 'f00');
+});
+
 test('runs that are not of one kind are not merged, and the field is named', () => {
   const refused = (other: Partial<RunRecord>, message: RegExp) =>
     assert.throws(() => mergeRecords([record(), record({ id: 'b', ...other })]), failsWith('INPUT_INVALID', message));
@@ -207,6 +224,10 @@ test('runs that are not of one kind are not merged, and the field is named', () 
   refused(
     { workloads: { benchmark: { key: 'other', facts: { seed: 2 } } } },
     /workload of benchmark: seed is 1 in one and 2/,
+  );
+  refused(
+    { interleaved: { ref: 'main', commit: 'f00', seed: 1, problem: null } },
+    /one is compared with the store, the other with f00/,
   );
   refused({ id: 'a' }, /given twice/);
   assert.throws(() => mergeRecords([]), failsWith('INPUT_INVALID', /No run record/));

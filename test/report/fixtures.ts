@@ -639,6 +639,16 @@ function hostile(): ReportInput {
   };
 }
 
+/** Two pairs, the second in the reverse order of the first. */
+const INTERLEAVED_BOOTS: readonly BootRecord[] = (['base', 'candidate', 'candidate', 'base'] as const).map(
+  (side, index) => ({
+    ...bootOf(index + 1, side === 'base' ? { slow: 1 } : SLOW),
+    side,
+    pair: index < 2 ? 1 : 2,
+    subject: side === 'base' ? SUBJECT : {},
+  }),
+);
+
 /** Each golden file is one of these. */
 export const STORIES: Readonly<Record<string, () => ReportInput>> = {
   'clean-pass': () => inputOf(),
@@ -709,6 +719,61 @@ export const STORIES: Readonly<Record<string, () => ReportInput>> = {
           ),
         ],
         climb: { again: false, reason: 'regression confirmed by 2 boots' },
+      }),
+    }),
+  interleaved: () =>
+    inputOf({
+      baseline: null,
+      record: recordOf(INTERLEAVED_BOOTS, {
+        interleaved: { ref: 'release/1.4', commit: '9f31c07b2a54', seed: 70_412, problem: null },
+      }),
+      verdict: verdictOf({
+        outcome: 'fail',
+        exitCode: 1,
+        actionNeeded: true,
+        boots: 2,
+        baseline: null,
+        interleaved: {
+          base: 'release/1.4 (9f31c07)',
+          commit: '9f31c07b2a54',
+          pairs: 2,
+          ledgerDf: 18,
+          priorUsed: false,
+        },
+        loadLine: { ...SLOW_LINE, interval: null },
+        comparisons: gatesWith(REGRESSED).map((one) => ({
+          ...one,
+          candidateBoots: 2,
+          baselineBoots: 2,
+          because: one.verdict === 'regressed' ? 'confirmed by 2 pairs' : one.because,
+          df: { total: 19, baseline: 0, candidate: 1, ledger: 18, prior: 0 },
+        })),
+        headline:
+          'Regressed: TTFT p95 in benchmark is 13.4 % worse (119 → 135 ms, 95 % interval +9.1…+17.9 %), confirmed by 2 pairs; 2 more regressions; the load line fell from 33.1 to 29.1 req/s.',
+        findings: [
+          finding(
+            'regression',
+            'fail',
+            'Regressed: TTFT p95 in benchmark is 13.4 % worse (119 → 135 ms, 95 % interval +9.1…+17.9 %), confirmed by 2 pairs.',
+            ACCEPT,
+          ),
+          finding(
+            'regression',
+            'fail',
+            'Regressed: Output throughput in linear is 10.7 % worse (13,940 → 12,450 tok/s, 95 % interval −13.0…−8.3 %), confirmed by 2 pairs.',
+            ACCEPT,
+          ),
+          finding(
+            'regression',
+            'fail',
+            'Regressed: Load line in linear is 12.1 % worse (33.1 → 29.1 req/s, 95 % interval −16.0…−8.0 %), confirmed by 2 pairs.',
+            ACCEPT,
+          ),
+        ],
+        climb: {
+          again: false,
+          reason: 'TTFT p95 in benchmark is confirmed as regressed; more pairs would not change the outcome',
+        },
       }),
     }),
   suspected: () =>
