@@ -59,6 +59,8 @@ export function shortageOf(error: Error): Shortage | null {
   const { code, syscall, address } = error as NodeJS.ErrnoException & { address?: string };
   if (code === 'EMFILE') return 'open files';
   if (code === 'ENFILE') return 'open files of the system';
+  // Node's loader of modules keeps no code, only the words for it.
+  if (/\btoo many open files\.?$/.test(error.message)) return 'open files';
   // Where there is no IPv6, ::1 is not available either, however many ports are left.
   if (code === 'EADDRNOTAVAIL') return isIPv6(address ?? '') && !HAS_IPV6 ? null : 'local ports';
   // Looking up a name takes a file too; without one the resolver only says that it knows no such name.

@@ -81,6 +81,12 @@ describe('whose fault a failed connect is', () => {
     assert.equal(shortageOf(new AggregateError([refused, failed('EMFILE')])), 'open files');
   });
 
+  test('is told by the words of a worker that finds no file left for a module it loads', () => {
+    const words = (text: string): Error => new Error(`Cannot read package config /srv/package.json: ${text}`);
+    assert.equal(shortageOf(words('too many open files.')), 'open files');
+    assert.equal(shortageOf(words('no such file or directory.')), null);
+  });
+
   test('is the name’s where it cannot be looked up while there are files', () => {
     assert.equal(shortageOf(failed('ENOTFOUND', { syscall: 'getaddrinfo' })), null);
   });
