@@ -15,9 +15,9 @@ import { readEnvironment } from './monitor/environment.ts';
 import { encodeRecord } from './record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from './record/schema.ts';
 import type { Provenance, ReportInput } from './report/input.ts';
-import { checkRunFolder, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
+import { checkRunFolder, closeRunFolder, openRunFolder, type RunContext, type RunFolder } from './runner/folder.ts';
 import { takeMachine } from './runner/machine.ts';
-import { planStages, refuseUnbearable } from './runner/plans.ts';
+import { planStages, refuseUnbearable, tellWaiting } from './runner/plans.ts';
 import type { Progress } from './runner/progress.ts';
 import { publishFiles } from './runner/publish.ts';
 import { beginRecord } from './runner/record.ts';
@@ -66,8 +66,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const lookup = findBaseline(options.baselines, config.deployment.name, environment);
   const { plans, waiting } = planStages(config, lookup, options.cwd);
   await refuseUnbearable(plans, config.deployment.url);
-  for (const stage of waiting)
-    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
+  tellWaiting(waiting, progress);
   const started = beginRecord(options, environment, plans);
   const base = interleavedWith(options, started, lookup);
   const save = (next: RunRecord): RunRecord => {
@@ -120,7 +119,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 
   const report: ReportInput = { record, verdict, baseline, provenance: { ...options.provenance, plimsoll: VERSION } };
-  await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
+  await closeRunFolder(folder, progress);
   await publishFiles(folder, report);
   progress.end();
   const last = record.boots.findLast(({ side }) => side === 'candidate');

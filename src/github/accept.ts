@@ -3,7 +3,7 @@
 // the commit that is judged: nobody can have accepted what they could not have read.
 
 import type { Accepted } from '../judge/accept.ts';
-import type { Api } from './api.ts';
+import { type Api, statusOf } from './api.ts';
 import { parseCommand } from './command.ts';
 import { type CommentTarget, ownComments } from './comment.ts';
 import { type Marker, sameComment } from './marker.ts';
@@ -14,7 +14,7 @@ export async function mayWrite(api: Api, { owner, repo }: Omit<CommentTarget, 'p
     const { data } = await api.rest.repos.getCollaboratorPermissionLevel({ owner, repo, username: login });
     return ['admin', 'maintain', 'write'].includes(data.permission);
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return false;
+    if (statusOf(error) === 404) return false;
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 // `blob` addresses. One commit for each run, in a folder of its own; nothing but charts is ever on that branch.
 
 import { type Chart, type DrawnChart, pairCharts } from '../report/charts.ts';
-import type { Api } from './api.ts';
+import { type Api, statusOf } from './api.ts';
 
 export interface ChartsTarget {
   readonly owner: string;
@@ -35,7 +35,7 @@ export async function pushCharts(
       break;
     } catch (error) {
       // 422: the branch moved, or was made, since it was read. 409: the repository is busy.
-      const { status } = error as { status?: number };
+      const status = statusOf(error);
       if (tries === TRIES || (status !== 422 && status !== 409)) throw error;
     }
   }
@@ -59,7 +59,7 @@ async function readHead(api: Api, { owner, repo, branch }: ChartsTarget): Promis
     const { data } = await api.rest.git.getRef({ owner, repo, ref: `heads/${branch}` });
     commit = data.object.sha;
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (statusOf(error) === 404) return null;
     throw error;
   }
   const { data: made } = await api.rest.git.getCommit({ owner, repo, commit_sha: commit });

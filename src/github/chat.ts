@@ -4,7 +4,7 @@
 import * as core from '@actions/core';
 import { PlimsollError } from '../errors.ts';
 import { mayWrite } from './accept.ts';
-import { type Api, createApi, explainFailure } from './api.ts';
+import { type Api, createApi, explainFailure, statusOf } from './api.ts';
 import { acceptCheck } from './check.ts';
 import { COMMANDS, parseCommand } from './command.ts';
 import { type OwnComment, ownComments } from './comment.ts';
@@ -119,8 +119,8 @@ async function rerun({ api, where }: Chat, reports: readonly OwnComment[], jobs:
       if (jobs === 'all') await api.rest.actions.reRunWorkflow({ owner, repo, run_id });
       else await api.rest.actions.reRunWorkflowFailedJobs({ owner, repo, run_id });
     } catch (error) {
-      const { status, message } = error as { status?: number; message?: string };
-      if (status === 403 && /already running|cannot be rerun|cannot be retried/i.test(message ?? ''))
+      const { message } = error as Error;
+      if (statusOf(error) === 403 && /already running|cannot be rerun|cannot be retried/i.test(message))
         return `run ${run_id} cannot be started again now (${message})`;
       throw failed(error, `start run ${run_id} again`, 'actions: write');
     }

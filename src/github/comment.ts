@@ -1,7 +1,7 @@
 // The one comment per deployment on a pull request: found again by its marker, updated in place, never by an older
 // run, and never more than one, however many jobs race. Publishing decides nothing: what fails becomes a warning.
 
-import { type Api, explainFailure } from './api.ts';
+import { type Api, explainFailure, statusOf } from './api.ts';
 import { compareAge, formatMarker, type Marker, parseMarker, sameComment } from './marker.ts';
 
 export interface CommentTarget {
@@ -120,7 +120,7 @@ async function settle(job: Job, found: Found): Promise<string | null> {
       body: bodyOf(job, found),
     });
   } catch (error) {
-    if ((error as { status?: number }).status === 404) return null;
+    if (statusOf(error) === 404) return null;
     throw error;
   }
   await removeAll(job, others);
@@ -145,7 +145,7 @@ async function removeAll({ api, target, warnings }: Job, comments: readonly OwnC
     try {
       await api.rest.issues.deleteComment({ owner: target.owner, repo: target.repo, comment_id: id });
     } catch (error) {
-      if ((error as { status?: number }).status !== 404)
+      if (statusOf(error) !== 404)
         warnings.push(explainFailure(error, 'remove a second comment of this deployment', 'pull-requests: write'));
     }
   }

@@ -154,7 +154,7 @@ export async function readAccept(leg: Leg): Promise<Accepted | null> {
 }
 
 /** After a merge: why the level of this commit is a new one. Never throws. */
-export async function readMergedAccept(inputs: Inputs, event: EventContext, config: string): Promise<string | null> {
+export async function readMergedAccept({ inputs, event, configPath: config }: Leg): Promise<string | null> {
   if (event.kind !== 'push' || inputs.token === '') return null;
   try {
     return await withApi({ inputs, event }, AbortSignal.timeout(OPEN_LIMIT_MS), (api) =>

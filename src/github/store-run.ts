@@ -28,9 +28,9 @@ const COMMIT_LIMIT_MS = 120_000;
 
 /** @throws PlimsollError where the store of the checkout is damaged or cannot be written */
 export async function storeRun(leg: Leg, judged: ReportInput & { readonly exitCode: number }): Promise<Stored> {
-  const { inputs, event, configPath } = leg;
+  const { inputs } = leg;
   const { record, exitCode } = judged;
-  const accepted = await readMergedAccept(inputs, event, configPath);
+  const accepted = await readMergedAccept(leg);
   const stored = addRunToStore(inputs.baselines, record, newSegmentOf(accepted));
   if (stored.path !== null && hasBegun(stored.file, record.id, accepted))
     core.info(inertLine(`baseline: a new segment begins: ${accepted}`));

@@ -1,6 +1,7 @@
 // The load line as a badge: one small SVG without script, font or network, that reads the same in light and dark.
 
 import { formatValue } from '../metrics-format.ts';
+import { escapeHtml } from './escape.ts';
 import type { ReportInput } from './input.ts';
 
 const LABEL = 'load line';
@@ -11,14 +12,12 @@ const PAD = 10;
 /** Null where the run found no load line: a badge says what is, not what is missing. */
 export function renderBadge({ verdict: { loadLine } }: Pick<ReportInput, 'verdict'>): string | null {
   if (loadLine === null || loadLine.rate === null) return null;
-  const value = formatValue('per_second', loadLine.rate, loadLine.bound).replace(
-    /[&<>"]/g,
-    (character) => `&#${character.charCodeAt(0)};`,
-  );
-  const [left, right] = [
-    LABEL.length * CHARACTER + 2 * PAD,
-    value.replace(/&#\d+;/g, 'x').length * CHARACTER + 2 * PAD,
-  ].map(Math.round) as [number, number];
+  const shown = formatValue('per_second', loadLine.rate, loadLine.bound);
+  const value = escapeHtml(shown);
+  const [left, right] = [LABEL.length * CHARACTER + 2 * PAD, shown.length * CHARACTER + 2 * PAD].map(Math.round) as [
+    number,
+    number,
+  ];
   const width = left + right;
   const text = (x: number, words: string): string => `<text x="${x}" y="14">${words}</text>`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="20" role="img" aria-label="${LABEL}: ${value}">

@@ -9,6 +9,7 @@ import { PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { Policy } from '../judge/judge.ts';
 import type { Provenance } from '../report/input.ts';
+import type { Progress } from './progress.ts';
 import { openRowFile } from './row-file.ts';
 
 export const RUN_FILES = {
@@ -126,4 +127,9 @@ function holdsRun(recordPath: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What could not be written of the rows is told; the rest of the run is there all the same. */
+export async function closeRunFolder(folder: RunFolder, progress: Progress): Promise<void> {
+  await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
 }

@@ -7,7 +7,6 @@ import { historyOf, pinnedUnits, storedFile } from '../baseline/lookup.ts';
 import type { BaselineFile, BaselineLookup } from '../baseline/schema.ts';
 import { findBaseline, learnAaInStore } from '../baseline/store.ts';
 import type { Config, Gate, StageName } from '../config/schema.ts';
-import { runBuild } from '../deployment/build.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
 import { type KeysOf, leastLedgerDf, type Sight, sightsOf, spreadsOf, untaughtGates } from '../judge/aa.ts';
 import { readEnvironment } from '../monitor/environment.ts';
@@ -15,11 +14,12 @@ import { encodeRecord } from '../record/codec.ts';
 import { METHOD_VERSION, type RunRecord } from '../record/schema.ts';
 import { sightLine } from '../report/ledger.ts';
 import { measureBoot } from './boot.ts';
-import { checkRunFolder, openRunFolder, type RunFolder } from './folder.ts';
+import { checkRunFolder, closeRunFolder, openRunFolder, type RunFolder } from './folder.ts';
 import { takeMachine } from './machine.ts';
-import { type Plans, plannedMs, planStages, refuseUnbearable } from './plans.ts';
+import { type Plans, plannedMs, planStages, refuseUnbearable, tellWaiting } from './plans.ts';
 import type { Progress } from './progress.ts';
-import { beginRecord, withBoot } from './record.ts';
+import { beginRecord, withBoot, withUnits } from './record.ts';
+import { createBuilder } from './sides.ts';
 
 /** When it is enough: so many boots that count, or so many degrees of freedom of each gate. */
 export type LedgerGoal =
@@ -98,14 +98,7 @@ export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> 
   const folder = openRunFolder(options.out);
   const session: Session = { options, label, lookup, plans, folder, record };
   save(session, record);
-  await runBuild(config.deployment, {
-    cwd: options.cwd,
-    logPath: folder.logOf('build'),
-    label,
-    secrets: config.secrets,
-    signal,
-    onProgress: (message) => progress.note(message),
-  });
+  await createBuilder({ folder, label, progress, signal })({ side: 'candidate', config, folder: options.cwd });
   // The first boot of a run has nothing to differ from.
   const planned = missing(before, 0) + (goal.kind === 'boots' ? 0 : 1);
   progress.note(`${planned} boots of about ${minutesOf(plans)} min of load each, beside booting and warm-up`);
@@ -123,7 +116,7 @@ export async function fillLedger(options: LedgerOptions): Promise<LedgerResult> 
     if (missing(now, counted) <= 0 && !signal.aborted) break;
     stopped = whyStop(signal, index - counted, index - planned);
   }
-  await closeFolder(folder, progress);
+  await closeRunFolder(folder, progress);
   progress.end();
   const notReady = session.record.boots.at(-1)?.end === 'not_ready';
   return result(counted, path, stopped, stopped === null ? EXIT.ok : notReady ? EXIT.notReady : EXIT.invalid);
@@ -142,8 +135,7 @@ async function begin(options: LedgerOptions): Promise<Pick<Session, 'lookup' | '
   const record = beginRecord({ config, cwd, mode: 'measure', name: '', provenance }, environment, plans);
   refuseOtherWorkloads(lookup, record);
   await refuseUnbearable(plans, config.deployment.url);
-  for (const stage of waiting)
-    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
+  tellWaiting(waiting, progress);
   if (config.deployment.kind === 'external')
     progress.warn('this deployment is not booted here: the ledger learns how much loads of it differ, not boots');
   return { lookup, plans, record };
@@ -183,10 +175,7 @@ async function bootOnce(session: Session, index: number): Promise<void> {
     historyOf: stored,
     unitsOf: (stage) => workloadOf(stage)?.unitsPerToken ?? pinnedUnits(stored(stage)),
     onCalibrated(stage, unitsPerToken) {
-      const workload = workloadOf(stage);
-      if (workload === undefined) return;
-      const workloads = { ...session.record.workloads, [stage]: { ...workload, unitsPerToken } };
-      session.record = { ...session.record, workloads };
+      session.record = withUnits(session.record, stage, unitsPerToken);
     },
     onStage: (partial) => save(session, { ...session.record, boots: [...session.record.boots, partial] }),
   });
@@ -245,8 +234,4 @@ function tell(
     if (of === boot || of === null) progress.warn(`boot ${boot} does not count: ${reason}`);
   if (learnt.length === 0) progress.note('nothing to learn yet: it takes two boots to differ');
   else for (const sight of sights) progress.note(sightLine(sight));
-}
-
-async function closeFolder(folder: RunFolder, progress: Progress): Promise<void> {
-  await folder.close().catch((error: Error) => progress.warn(`${error.message}: the rows of this run are incomplete`));
 }

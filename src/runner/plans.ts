@@ -12,6 +12,7 @@ import type { LoadPlan } from '../load/plan.ts';
 import { tooFewRequests } from '../stages/benchmark.ts';
 import { planStage } from '../stages/plan.ts';
 import { readTrace } from '../workload/trace.ts';
+import type { Progress } from './progress.ts';
 
 export type Plans = ReadonlyMap<StageName, LoadPlan>;
 
@@ -63,6 +64,11 @@ export function planStages(config: Config, lookup: BaselineLookup, folder: strin
     });
   }
   return { plans, waiting };
+}
+
+export function tellWaiting(waiting: readonly StageName[], progress: Progress): void {
+  for (const stage of waiting)
+    progress.warn(`${stage} waits: its load is a share of the knee, and no baseline of this environment has one yet`);
 }
 
 /**

@@ -1,10 +1,11 @@
 // A RunRecord as it grows: begun before the first boot, one boot more at a time, always fit to be stored.
 
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config/schema.ts';
+import type { Config, StageName } from '../config/schema.ts';
 import { workloadFacts, workloadKey } from '../record/keys.ts';
 import { type BootRecord, type Facts, RUN_VERSION, type RunRecord } from '../record/schema.ts';
 import { VERSION } from '../version.ts';
+import type { UnitsPerToken } from '../workload/source.ts';
 import { openWorkload } from '../workload/workload.ts';
 import type { Plans } from './plans.ts';
 
@@ -82,6 +83,13 @@ export function withBoot(record: RunRecord, boot: BootRecord, cancelled: boolean
       commit: record.subject.commit ?? boot.subject.commit ?? null,
     },
   };
+}
+
+/** The record with what a stage's prompts were calibrated to. */
+export function withUnits(record: RunRecord, stage: StageName, unitsPerToken: UnitsPerToken): RunRecord {
+  const workload = record.workloads[stage];
+  if (workload === undefined) return record;
+  return { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
 }
 
 /** The record of a run in the middle of a pair. */

@@ -6,7 +6,7 @@ import type { BaselineLookup } from '../baseline/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import type { BootRecord, RunRecord } from '../record/schema.ts';
 import { type BootContext, type BootResult, measureBoot, notReady, spoiltByClient } from './boot.ts';
-import { unfinished, withBoot, withoutBoot } from './record.ts';
+import { unfinished, withBoot, withoutBoot, withUnits } from './record.ts';
 import type { Side } from './sides.ts';
 
 export interface TurnContext extends Pick<BootContext, 'plans' | 'folder' | 'progress' | 'signal' | 'label'> {
@@ -76,9 +76,7 @@ async function soundBoot(before: RunRecord, side: Side, pair: number | null, con
       historyOf: historyHere,
       unitsOf: (stage) => record.workloads[stage]?.unitsPerToken ?? pinnedUnits(historyHere(stage)),
       onCalibrated(stage, unitsPerToken) {
-        const workload = record.workloads[stage];
-        if (workload)
-          record = { ...record, workloads: { ...record.workloads, [stage]: { ...workload, unitsPerToken } } };
+        record = withUnits(record, stage, unitsPerToken);
       },
       onStage: (partial) => context.save({ ...record, boots: [...record.boots, partial] }),
     });

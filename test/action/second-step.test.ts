@@ -9,7 +9,7 @@ import { formatBaseline } from '../../src/baseline/store.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
 import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { createRepository, type Repository, shallowClone } from '../github/repository.ts';
-import { baselineOf, bootOf, HOSTILE, recordOf } from '../report/fixtures.ts';
+import { baselineOf, bootOf, HOSTILE, recordOf, rulesOf } from '../report/fixtures.ts';
 import { buildBundles, type Ended, runStep } from './runner.ts';
 
 let dist: ReturnType<typeof buildBundles>;
@@ -20,19 +20,7 @@ after(() => dist.remove());
 
 const HEAD = 'd'.repeat(40);
 const { deployment: NAME } = recordOf([bootOf(1, { slow: 1 })]);
-const rules = (limit: string): string => `deployment:
-  name: ${NAME}
-  command: [vllm, serve, "\${NOT_SET_HERE}"]
-  url: http://127.0.0.1:8000
-workload: { model: m }
-slo: { ttft: 500ms, tpot: 50ms }
-stages:
-  benchmark: { rate: 8/s, duration: 150s }
-  linear: { from: 2/s, to: 38/s, steps: 10, hold: 60s }
-  step-surge: { base: 8/s, surges: [32/s], hold: 60s, recover: 120s }
-sla:
-  - { metric: ttft.p95, stage: benchmark, gold: "< ${limit}" }
-`;
+const COMMAND = `[vllm, serve, "\${NOT_SET_HERE}"]`;
 
 interface Scene {
   readonly fake: FakeGitHub;
@@ -45,7 +33,7 @@ async function scene(t: TestContext, limit = '10s'): Promise<Scene> {
   t.after(() => fake[Symbol.asyncDispose]());
   const origin = createRepository(t);
   const baseSha = origin.commit({
-    'plimsoll.yml': rules(limit),
+    'plimsoll.yml': rulesOf(limit, COMMAND),
     [`baselines/${NAME}/h100.json`]: formatBaseline(baselineOf(5)),
   });
   fake.git.pulls.push({

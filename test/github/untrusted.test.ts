@@ -12,21 +12,11 @@ import { readUntrusted } from '../../src/github/untrusted.ts';
 import { judge } from '../../src/judge/judge.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
 import { renderComment } from '../../src/report/comment.ts';
-import { baselineOf, bootOf, inputOf, recordOf } from '../report/fixtures.ts';
+import { baselineOf, bootOf, inputOf, recordOf, rulesOf } from '../report/fixtures.ts';
 import { temporaryFolder } from './repository.ts';
 
 const COMMIT = 'a'.repeat(40);
 const RECORD: RunRecord = recordOf([bootOf(1, { slow: 1 })], { subject: { commit: COMMIT } });
-const RULES = `deployment: { name: ${RECORD.deployment}, command: [x], url: "http://127.0.0.1:8000" }
-workload: { model: m }
-slo: { ttft: 500ms, tpot: 50ms }
-stages:
-  benchmark: { rate: 8/s, duration: 150s }
-  linear: { from: 2/s, to: 38/s, steps: 10, hold: 60s }
-  step-surge: { base: 8/s, surges: [32/s], hold: 60s, recover: 120s }
-sla:
-  - { metric: ttft.p95, stage: benchmark, gold: "< 10s" }
-`;
 const EXPECTED = { deployment: RECORD.deployment, name: RECORD.name, commit: COMMIT };
 
 function laid(t: TestContext, content: unknown): string {
@@ -122,7 +112,7 @@ test('whatever a readable record says, judging and telling it end soon, and noth
     (path) => path[0] !== 'version' && typeof valueAt(RECORD, path) === 'number',
   );
   const file = baselineOf(5);
-  const policy = parseConfig(RULES, { env: {} });
+  const policy = parseConfig(rulesOf('10s'), { env: {} });
   const numbers = fc.constantFrom(0, -1, 0.5, 1e-300, 1e15, 1e300, -1e300);
   let told = 0;
   fc.assert(

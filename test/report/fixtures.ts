@@ -251,6 +251,21 @@ const SUBJECT = {
   image: null,
 };
 
+/** A configuration whose rules fit the records here, for a base; nothing of it is booted. */
+export const rulesOf = (limit: string, command = '[x]'): string => `deployment:
+  name: ${DEPLOYMENT}
+  command: ${command}
+  url: http://127.0.0.1:8000
+workload: { model: m }
+slo: { ttft: 500ms, tpot: 50ms }
+stages:
+  benchmark: { rate: 8/s, duration: 150s }
+  linear: { from: 2/s, to: 38/s, steps: 10, hold: 60s }
+  step-surge: { base: 8/s, surges: [32/s], hold: 60s, recover: 120s }
+sla:
+  - { metric: ttft.p95, stage: benchmark, gold: "< ${limit}" }
+`;
+
 export function recordOf(boots: readonly BootRecord[], change: Partial<RunRecord> = {}): RunRecord {
   return runRecordSchema.parse({
     schema: 'plimsoll/run',
