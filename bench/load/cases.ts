@@ -31,6 +31,7 @@ export function casesOf({ scale }: Extent, only: readonly Section[] = []): reado
 
 const BARE = ['bare-data', 'bare-onread'];
 
+/** So long that a compiler is done with the hot path in the first quarter, which does not count. */
 function costCases(scale: number): readonly Case[] {
   const oneEventARead = [10_000, 50_000].flatMap((eventsPerSecond) =>
     [200, 1_000, 2_000].map(
@@ -40,7 +41,7 @@ function costCases(scale: number): readonly Case[] {
         shape: held({
           streams,
           eventsPerSecond,
-          seconds: (eventsPerSecond > 10_000 ? 3 : 4) * scale,
+          seconds: (eventsPerSecond > 10_000 ? 9 : 12) * scale,
           eventsPerWrite: 1,
         }),
         tools: ['plimsoll', ...BARE],
@@ -54,7 +55,7 @@ function costCases(scale: number): readonly Case[] {
     {
       section: 'cost',
       name: 'cost 8 a write',
-      shape: held({ streams: 200, eventsPerSecond: 200_000, seconds: 2 * scale, eventsPerWrite: 8 }),
+      shape: held({ streams: 200, eventsPerSecond: 200_000, seconds: 6 * scale, eventsPerWrite: 8 }),
       tools: ['plimsoll', ...BARE],
       peers: false,
       rounds: 'few',
@@ -83,7 +84,7 @@ function distortionCases(scale: number): readonly Case[] {
   const at = (streams: number, eventsPerSecond: number, rounds: 'all' | 'few'): Case => ({
     section: 'distortion',
     name: `distortion ${streams} × ${eventsPerSecond}`,
-    shape: { ...rolling({ streams, eventsPerSecond, answerSeconds: 2 * scale, seconds: 4 * scale }), stamps: true },
+    shape: { ...rolling({ streams, eventsPerSecond, answerSeconds: 2 * scale, seconds: 8 * scale }), stamps: true },
     tools: ['plimsoll', 'bare-onread'],
     peers: rounds === 'all',
     rounds,

@@ -20,7 +20,7 @@ const HELP = `npm run bench:load -- [options] [results.ndjson …]
   --alternations N     rounds in which every tool of a case runs once, in random order (5)
   --every              every case in every alternation; else those without a bar in 3, a million requests in one
   --peer-alternations N   rounds in which the peers take part (1): they take long to start
-  --seconds S          length of a load, about (4)
+  --seconds S          length of a plain load (4); streams are held and distorted two to three times as long
   --quick              one short alternation, to see that it works
   --report             no runs: the tables of the results that are there, the newest of each case
   --write              puts the tables into docs/benchmarks.md

@@ -38,6 +38,7 @@ export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}
     for (const ended = run.ended.then(() => true); ; ) {
       const account = await server.account();
       readings.push({ ...meter.sample(), account });
+      if (account.answered >= job.requests) putLast(run.pid);
       // Not timed by the tool's end: it may have much to do after its load.
       if (await Promise.race([ended, delay(everyMs, false)])) break;
     }
@@ -172,6 +173,18 @@ async function firstLine(child: ChildProcess): Promise<string> {
 
 /** Before others on the machine, where this user may: on a machine of its own it changes nothing. See sched(7). */
 const FIRST = '(echo -20 >/proc/self/autogroup) 2>/dev/null; ';
+
+/**
+ * Ends what FIRST began, once the load is over. A thread that exits has left its session's group, and wait(2) spins
+ * until it is gone: on a core that both share, a waiting group with priority would keep it from going for half a minute.
+ */
+function putLast(leader: number): void {
+  try {
+    writeFileSync(`/proc/${leader}/autogroup`, '19');
+  } catch {
+    // No such groups here, or it has ended.
+  }
+}
 
 /** Waits for the tool and leaves its own account behind, when all it waited for is in it. */
 const SHELL = `${FIRST}"$@" >stdout 2>stderr; code=$?; read -r line </proc/$$/stat; printf %s "$line" >stat; exit $code`;
