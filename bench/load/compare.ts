@@ -53,7 +53,7 @@ export function ratioOf(
   );
 }
 
-/** Alternations in which the bare reader was late itself. */
+/** Alternations in which a run was void. */
 export const voidOf = (runs: readonly Run[]): number =>
   new Set(runs.filter(({ isVoid }) => isVoid).map(({ alternation }) => alternation)).size;
 

@@ -138,7 +138,14 @@ export interface Measured {
   /** The same with everybody's lists paired by rank, so that tools which keep no ids can be compared. */
   readonly ranked: Errors;
   readonly pinned: boolean;
+  /** Of the core that lost most: the share of its time that the machine's own host gave to others. */
+  readonly stolenShare: number;
 }
+
+const MOST_STOLEN_SHARE = 0.05;
+
+/** So much of a core went to others on the machine's host that what a tool did meanwhile says nothing of it. */
+export const isStolen = ({ stolenShare }: Measured): boolean => stolenShare > MOST_STOLEN_SHARE;
 
 /**
  * Absolute differences in ms between tool and server. `event`: from the server's write to the tool's read. `id`: request

@@ -47,6 +47,36 @@ export function cpuAt(samples: readonly Sample[], atMs: number): number {
   return a.cpuSeconds + ((b.cpuSeconds - a.cpuSeconds) * (atMs - a.atMs)) / (b.atMs - a.atMs);
 }
 
+/**
+ * Watches what a hypervisor keeps from this machine. @returns the stolen share of the core that lost most since then; 0
+ * where the system does not say
+ */
+export function watchSteal(): () => number {
+  const before = readProc('stat', parseCores) ?? [];
+  return () => stolenShare(before, readProc('stat', parseCores) ?? []);
+}
+
+export interface CoreTicks {
+  readonly stolen: number;
+  readonly ticks: number;
+}
+
+export const stolenShare = (before: readonly CoreTicks[], after: readonly CoreTicks[]): number =>
+  Math.max(
+    0,
+    ...after.map(({ stolen, ticks }, index) => {
+      const passed = ticks - (before[index]?.ticks ?? 0);
+      return passed > 0 ? (stolen - (before[index]?.stolen ?? 0)) / passed : 0;
+    }),
+  );
+
+/** proc(5), /proc/stat, a line a core: user nice system idle iowait irq softirq steal; guests are in user. */
+export const parseCores = (text: string): CoreTicks[] =>
+  Array.from(text.matchAll(/^cpu\d+ (.+)$/gm), (match) => {
+    const fields = match[1]!.split(' ').map(Number).slice(0, 8);
+    return { stolen: fields[7] ?? 0, ticks: fields.reduce((sum, field) => sum + field, 0) };
+  });
+
 /** Those of `root`'s session (a parent may have died), and their descendants in sessions of their own. */
 export function familyOf(root: number, all: readonly Stat[]): readonly Stat[] {
   const ours = new Set(all.filter(({ pid, session }) => pid === root || session === root));

@@ -12,7 +12,7 @@ import type { AnswerStamps, PacedAccount } from '../../src/doctor/books.ts';
 import { MODEL } from '../../src/doctor/wire.ts';
 import { type Command, type Job, type JobShape, type Measured, plannedSeconds, type Tool } from './contract.ts';
 import { costOf, type Reading } from './cost.ts';
-import { cpuSecondsIn, createMeter } from './cpu.ts';
+import { cpuSecondsIn, createMeter, watchSteal } from './cpu.ts';
 import { errorsOf, rankedErrors } from './truth.ts';
 
 /** Whether this machine lets server and client have a core each. */
@@ -33,6 +33,7 @@ export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}
     writeFileSync(join(folder, 'job.json'), JSON.stringify(job));
     const run = start(await tool.command(job, folder), folder, job.timeoutSeconds);
     const meter = createMeter(run.pid);
+    const stolenSince = watchSteal();
     const readings: Reading[] = [];
     const everyMs = Math.max(20, Math.min(READ_EVERY_MS, (plannedSeconds(job) * 1_000) / 20));
     for (const ended = run.ended.then(() => true); ; ) {
@@ -42,6 +43,7 @@ export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}
       // Not timed by the tool's end: it may have much to do after its load.
       if (await Promise.race([ended, delay(everyMs, false)])) break;
     }
+    const stolenShare = stolenSince();
     const code = await run.ended;
     if (code !== 0) throw new Error(`${tool.name} ended with ${code}: ${lastWords(folder)}`);
     const result = await tool.read(job, folder);
@@ -66,6 +68,7 @@ export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}
       errors: errorsOf(stamps, result),
       ranked: rankedErrors(stamps, result),
       pinned: PINNED,
+      stolenShare,
     };
   } finally {
     if (!keep) rmSync(folder, { recursive: true, force: true });

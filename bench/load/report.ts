@@ -234,7 +234,7 @@ function memoryTable(sessions: Sessions): string {
 
 function peersTable(sessions: Sessions): string {
   const rows = ceilingsOf(sessions).map(({ tool, version, found, failure }) => {
-    if (found === null) return [tool, version, `can't run: ${oneLine(failure ?? '')}`, '', '', '', ''];
+    if (found === null) return [tool, version, `can't run: ${oneLine(failure ?? '')}`, '', '', '', '', ''];
     const runs = runsOf(sessions, `ceiling ${tool}`);
     const cost = (who: string): string => {
       const each = spreadOf(runs, who, eventsPerCpuSecond);
@@ -246,6 +246,7 @@ function peersTable(sessions: Sessions): string {
       thousands(found.eventsPerSecond),
       cost(tool),
       cost('plimsoll'),
+      cost('bare-onread'),
       ratio(ratioOf(runs, 'plimsoll', [tool], eventsPerCpuSecond, 'highest')),
       notesOf(runs, tool),
     ];
@@ -257,6 +258,7 @@ function peersTable(sessions: Sessions): string {
       'highest events/s at ≥ 99 %',
       'its CPU-s per million events',
       'Plimsoll’s at that rate',
+      'a bare reader’s',
       'ratio',
       'notes',
     ],

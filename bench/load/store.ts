@@ -30,7 +30,7 @@ export interface Run {
   readonly version: string;
   /** Runs of a case that share a number took place one after the other, in random order. */
   readonly alternation: number;
-  /** The bare reader of this alternation was late itself: it counts for nothing. */
+  /** In this alternation the bare reader was late itself, or the machine lost time to others: it counts for nothing. */
   readonly isVoid: boolean;
   /** Lists left out; null where it failed. */
   readonly measured: Measured | null;

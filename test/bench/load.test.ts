@@ -16,7 +16,16 @@ import {
   type ToolResult,
 } from '../../bench/load/contract.ts';
 import { costOf, type Reading } from '../../bench/load/cost.ts';
-import { cpuAt, cpuSecondsIn, createMeter, familyOf, parsePeakBytes, parseStat } from '../../bench/load/cpu.ts';
+import {
+  cpuAt,
+  cpuSecondsIn,
+  createMeter,
+  familyOf,
+  parseCores,
+  parsePeakBytes,
+  parseStat,
+  stolenShare,
+} from '../../bench/load/cpu.ts';
 import { median, quantilesOf } from '../../bench/load/quantiles.ts';
 import type { Line, Run } from '../../bench/load/store.ts';
 import { errorsOf, rankedErrors } from '../../bench/load/truth.ts';
@@ -29,6 +38,18 @@ test('a process’s CPU is read past a name with brackets and blanks, with and w
   assert.equal(cpuSecondsIn(STAT), 2.5);
   assert.equal(parsePeakBytes('Name:\tx\nVmHWM:\t    1000 kB\nVmRSS:\t 900 kB\n'), 1_024_000);
   assert.equal(parsePeakBytes('Name:\tzombie\n'), 0);
+});
+
+test('the time that a host kept from a core is read core by core, and the core that lost most counts', () => {
+  const before = 'cpu  30 0 30 130 0 0 0 10 0 0\ncpu0 10 0 10 70 0 0 0 10 0 0\ncpu1 20 0 20 60 0 0 0 0 5 0\nintr 7\n';
+  const after = 'cpu  90 0 40 230 0 0 0 40 0 0\ncpu0 60 0 10 120 0 0 0 10 0 0\ncpu1 30 0 30 110 0 0 0 30 9 0\nintr 9\n';
+  assert.deepEqual(parseCores(before), [
+    { stolen: 10, ticks: 100 },
+    { stolen: 0, ticks: 100 },
+  ]);
+  assert.equal(stolenShare(parseCores(before), parseCores(after)), 0.3);
+  assert.equal(stolenShare(parseCores(before), parseCores(before)), 0);
+  assert.equal(stolenShare([], []), 0);
 });
 
 test('the family of a tool is its session and all descendants, also those that left the session or lost their parent', () => {

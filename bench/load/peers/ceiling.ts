@@ -1,7 +1,7 @@
 // Finds the highest event rate that a tool still achieves: doubling from a start, then halving the bracket on a
 // logarithmic scale. In: a tool and how to run it. Out: the rate, the run at it, and everything that was tried.
 
-import type { Ceiling, JobShape, Measure, Measured, Tool } from '../contract.ts';
+import { type Ceiling, isStolen, type JobShape, type Measure, type Measured, type Tool } from '../contract.ts';
 
 /** Streams open at once, whatever the rate: what changes is how quickly each of them goes. */
 const STREAMS = 100;
@@ -35,8 +35,9 @@ export async function findCeiling(tool: Tool, measure: Measure): Promise<Ceiling
     if (eventsPerSecond === null) break;
     const measured = await measure(tool, ceilingJob(eventsPerSecond)).catch((error: Error) => error);
     const achieved = measured instanceof Error ? 0 : shareOf(measured);
-    const isServerLate = !(measured instanceof Error) && (measured.server.writeDelayMs?.p99 ?? 0) > SERVER_LATE_MS;
-    if (achieved < ACHIEVED && isServerLate && voids < MOST_VOID) {
+    const isHeldUp =
+      !(measured instanceof Error) && ((measured.server.writeDelayMs?.p99 ?? 0) > SERVER_LATE_MS || isStolen(measured));
+    if (achieved < ACHIEVED && isHeldUp && voids < MOST_VOID) {
       voids += 1;
       continue;
     }
