@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import { resolveMetric } from '../metrics.ts';
-import { fromScale } from '../stats/summary.ts';
+import { fromScale, type Spread } from '../stats/summary.ts';
 import { parseBaseline } from './codec.ts';
 import { bootValue, spreadOfEntries } from './ledger.ts';
-import type { BaselineFile, History } from './schema.ts';
+import { spreadOfPairs } from './pairs.ts';
+import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 
 export interface BaselineDescription {
   readonly deployment: string;
@@ -25,8 +26,9 @@ export interface BaselineDescription {
       readonly reason: string;
       readonly boots: number;
     }[];
-    /** Degrees of freedom: the ledger's most learnt metric. */
+    /** Degrees of freedom of the ledger's most learnt metric: how much boots differ, and how much pairs of them. */
     readonly ledgerDf: number;
+    readonly pairsDf: number;
     /** Newest segment, in the metric's unit: the mean of its boots on the scale of comparison, and how far boots spread. */
     readonly metrics: readonly {
       readonly metric: string;
@@ -57,12 +59,16 @@ export const describeBaseline = (file: BaselineFile): BaselineDescription => ({
           reason,
           boots: boots.length,
         })),
-        ledgerDf: Math.max(0, ...Object.values(history.ledger).map((entries) => spreadOfEntries(entries, null).df)),
+        ledgerDf: mostDf(history, (entries) => spreadOfEntries(entries, null)),
+        pairsDf: mostDf(history, (entries) => spreadOfPairs(entries, null)),
         metrics: levelsOf(history),
       },
     ];
   }),
 });
+
+const mostDf = (history: History, spread: (entries: readonly LedgerEntry[]) => Spread): number =>
+  Math.max(0, ...Object.values(history.ledger).map((entries) => spread(entries).df));
 
 /** Every file of the store, one line each, or as JSON; a file that cannot be read says so in its line. */
 export function listStore(folder: string, json: boolean): string {
@@ -107,13 +113,14 @@ export function showBaseline(file: BaselineFile, json: boolean): string {
 
 type DescribedStage = BaselineDescription['stages'][number];
 
-const stageLine = ({ stage, segments, ledgerDf, otherWorkloads }: DescribedStage): string => {
+const stageLine = ({ stage, segments, ledgerDf, pairsDf, otherWorkloads }: DescribedStage): string => {
   const boots = segments.at(-1)?.boots ?? 0;
   const parts = [
     `${boots} boot${boots === 1 ? '' : 's'}`,
     `${segments.length} segment${segments.length === 1 ? '' : 's'}`,
     `ledger of ${ledgerDf} degree${ledgerDf === 1 ? '' : 's'} of freedom`,
   ];
+  if (pairsDf > 0) parts.push(`${pairsDf} of pairs`);
   if (otherWorkloads > 0) parts.push(`${otherWorkloads} earlier workload${otherWorkloads === 1 ? '' : 's'}`);
   return `${stage}: ${parts.join(', ')}`;
 };

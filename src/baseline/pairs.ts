@@ -13,8 +13,8 @@ const PAIRS = 'pairs';
 /** Runs whose entries stay apart, so that none is counted twice; older ones are added up. */
 const RUNS_APART = 20;
 
-/** What the entries of one metric know of differences of two boots with so many rounds each. */
-export const spreadOfPairs = (entries: readonly LedgerEntry[] | undefined, rounds: number): Spread =>
+/** What the entries of one metric know of differences of two boots with so many rounds each; null = with any. */
+export const spreadOfPairs = (entries: readonly LedgerEntry[] | undefined, rounds: number | null): Spread =>
   spreadOfEntries(entries, rounds, [PAIRS]);
 
 /**

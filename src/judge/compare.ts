@@ -7,7 +7,7 @@ import type { ResolvedMetric } from '../metrics.ts';
 import { dependsOnSlo, sameSlo } from '../record/keys.ts';
 import { quasiBinomial } from '../stats/quasi-binomial.ts';
 import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
-import { fromScale } from '../stats/summary.ts';
+import { fromScale, spreadOf } from '../stats/summary.ts';
 import { notAbove, tost } from '../stats/tost.ts';
 import type { Pairing } from './pairs.ts';
 import { type Sample, samplesOf } from './samples.ts';
@@ -199,7 +199,7 @@ function pairedTest(
   });
   const rounds = pairs[0]?.candidate.metrics[metric.id]?.rounds.length ?? 0;
   const least = leastVariance(metric, [...exact(baseline), ...exact(candidate)]);
-  const pooled = poolPairs(metric, differences, spreadOfPairs(ledger[metric.id], rounds), least);
+  const pooled = poolPairs(metric, spreadOf(differences), spreadOfPairs(ledger[metric.id], rounds), least);
   const standardError = pooled.sd / Math.sqrt(candidate.length);
   const p = pValues(centre(candidate) - centre(baseline), standardError, pooled.df.total, margin);
   return { method: 'paired t', dispersion: null, pooled, ...p };

@@ -1,7 +1,9 @@
 // What a gate could see: from a stored history alone, before any pull request. In: a baseline file and the policy. Out:
 // for each gate how much boots differ, and the smallest change that would be caught after one to five boots, now and with
-// more boots recorded. Pure; the formulas are those of the judge (docs/judging.md).
+// more boots recorded; where a run interleaves both sides, the same by pairs. Pure; the formulas are those of the judge
+// (docs/judging.md).
 
+import { spreadOfPairs } from '../baseline/pairs.ts';
 import type { BaselineFile, History } from '../baseline/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
 import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
@@ -9,18 +11,20 @@ import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 import { smallestDetectable, smallestThatMatters } from './compare.ts';
 import { asChange, GATE_SHARE, lookOf } from './decide.ts';
 import type { Policy } from './judge.ts';
-import { samplesOf } from './samples.ts';
+import { type Sample, samplesOf } from './samples.ts';
 import { COMPARED } from './selection.ts';
 import { worstRounds } from './taint.ts';
-import { leastVariance, ledgerOf, type PooledVariance, poolSpreads } from './variance.ts';
+import { leastVariance, ledgerOf, type PooledVariance, poolPairs, poolSpreads } from './variance.ts';
 
 export interface GatePower {
   readonly metric: string;
   readonly stage: StageName;
   readonly gate: boolean;
+  /** What a pull request is counted in: boots beside stored ones, or pairs of boots beside each other. */
+  readonly by: 'boots' | 'pairs';
   /** Listed boots that have the metric. */
   readonly boots: number;
-  /** How much boots differ: a share for `log` metrics, else in the metric's unit. */
+  /** How much boots differ, or the two of a pair: a share for `log` metrics, else in the metric's unit. */
   readonly sd: number;
   readonly df: PooledVariance['df'];
   readonly changeIs: 'share' | 'difference';
@@ -28,19 +32,20 @@ export interface GatePower {
   readonly minimumEffect: number;
   /**
    * One row now (none while no boot is listed: there is nothing to compare with), and one for each count of further
-   * boots; changes in the worse direction, by boots of a pull request.
+   * boots; changes in the worse direction, by boots of a pull request. By pairs only now: recorded boots are not what a
+   * pair is compared with.
    */
   readonly rows: readonly { readonly more: number; readonly detectable: readonly number[] }[];
 }
 
 export interface PowerOptions {
-  /** Most boots of a pull request to look at. */
+  /** Most boots, or pairs, of a pull request to look at. */
   readonly boots: number;
   /** Counts of further recorded boots to look at. */
   readonly more: readonly number[];
   /** Every compared metric instead of the gates. */
   readonly all: boolean;
-  /** Degrees of freedom that A/A boots would add to the ledger first. */
+  /** Degrees of freedom that A/A boots, or pairs, would add to the ledger first. */
   readonly learnt?: number;
 }
 
@@ -49,7 +54,8 @@ export function powerOf(
   policy: Pick<Policy, 'comparison'>,
   { boots, more, all, learnt = 0 }: PowerOptions,
 ): readonly GatePower[] {
-  const { gates, minimumEffects } = policy.comparison;
+  const { against, gates, minimumEffects } = policy.comparison;
+  const powerBy = against === 'interleaved' ? pairPower : bootPower;
   return STAGES.flatMap((stage) => {
     const history = file.stages[stage]?.at(-1);
     if (history === undefined) return [];
@@ -61,7 +67,7 @@ export function powerOf(
       const gate = ofStage.includes(id);
       const share = gate ? GATE_SHARE / gates.length : (1 - GATE_SHARE) / Math.max(1, others.length);
       const minimum = minimumEffects[`${id}@${stage}`] ?? minimumEffects[id];
-      const found = gatePower(metric, history, file.keep, { boots, more, learnt, share, minimum });
+      const found = powerBy(metric, history, { boots, more, learnt, share, minimum, keep: file.keep });
       return found === null ? [] : [{ metric: id, stage, gate, ...found }];
     });
   });
@@ -72,24 +78,21 @@ interface Wanted extends Pick<PowerOptions, 'boots' | 'more'> {
   /** Share of the report's error rate. */
   readonly share: number;
   readonly minimum: number | undefined;
+  /** Boots that the file keeps. */
+  readonly keep: number;
 }
 
-function gatePower(
+type Found = Omit<GatePower, 'metric' | 'stage' | 'gate'>;
+
+function bootPower(
   metric: ResolvedMetric,
   history: History,
-  keep: number,
-  { boots, more, learnt, share, minimum }: Wanted,
-): Omit<GatePower, 'metric' | 'stage' | 'gate'> | null {
-  const listed = (history.segments.at(-1)?.boots ?? []).map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
-  const tainted = worstRounds(
-    listed.map((boot) => boot.metrics),
-    [],
-  );
-  const samples = samplesOf(metric, listed, tainted).filter((sample) => sample.censored === 'no');
-  const values = samples.map((sample) => sample.summary);
+  { boots, more, learnt, share, minimum, keep }: Wanted,
+): Found | null {
+  const { listed, samples, values } = listedOf(metric, history);
   const known = { baseline: spreadOf(values), ledger: ledgerOf(history, metric.id) };
   // A ledger that was filled before the first boot was recorded; else a metric that the boots do not have.
-  const onlyLedger = listed.length === 0 && known.ledger.df > 0;
+  const onlyLedger = listed === 0 && known.ledger.df > 0;
   if (values.length === 0 && !onlyLedger) return null;
   const least = leastVariance(metric, values);
   const effect = smallestThatMatters(metric, minimum, samples);
@@ -115,6 +118,7 @@ function gatePower(
     });
   const now = poolSpreads(metric, { ...known, candidate: { ss: 0, df: 0 } }, least);
   return {
+    by: 'boots',
     boots: values.length,
     sd: Math.abs(change(now.sd)),
     df: now.df,
@@ -122,6 +126,53 @@ function gatePower(
     minimumEffect: Math.abs(change(effect)),
     rows: (onlyLedger ? more : [0, ...more]).map((further) => ({ more: further, detectable: detectable(further) })),
   };
+}
+
+/** Both sides are booted for the pull request: of the file only what earlier pairs taught counts. */
+function pairPower(metric: ResolvedMetric, history: History, { boots, learnt, share, minimum }: Wanted): Found | null {
+  const { samples, values } = listedOf(metric, history);
+  const known = spreadOfPairs(history.ledger[metric.id], null);
+  if (values.length === 0 && known.df === 0) return null;
+  const least = leastVariance(metric, values);
+  const variance = known.df > 0 ? known.ss / known.df : 2 * metric.priorSd ** 2;
+  const further = (df: number): Spread => ({ ss: df * variance, df });
+  const ledger = addSpread(known, further(learnt));
+  const effect = smallestThatMatters(metric, minimum, samples);
+  const change = (scaled: number): number => asChange(metric, scaled);
+  const detectable = Array.from({ length: boots }, (_, index) => {
+    const pairs = index + 1;
+    const pooled = poolPairs(metric, further(index), ledger, least);
+    const level = lookOf(pairs, pairs).alpha * share;
+    return change(smallestDetectable(effect, pooled.sd / Math.sqrt(pairs), pooled.df.total, level));
+  });
+  const now = poolPairs(metric, further(0), known, least);
+  return {
+    by: 'pairs',
+    boots: values.length,
+    sd: Math.abs(change(now.sd)),
+    df: now.df,
+    changeIs: metric.scale === 'log' ? 'share' : 'difference',
+    minimumEffect: Math.abs(change(effect)),
+    rows: [{ more: 0, detectable }],
+  };
+}
+
+interface Listed {
+  /** Boots, with this metric or without. */
+  readonly listed: number;
+  /** Of this metric, without censored ones. */
+  readonly samples: readonly Sample[];
+  readonly values: readonly number[];
+}
+
+function listedOf(metric: ResolvedMetric, history: History): Listed {
+  const boots = (history.segments.at(-1)?.boots ?? []).map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
+  const tainted = worstRounds(
+    boots.map(({ metrics }) => metrics),
+    [],
+  );
+  const samples = samplesOf(metric, boots, tainted).filter((sample) => sample.censored === 'no');
+  return { listed: boots.length, samples, values: samples.map((sample) => sample.summary) };
 }
 
 interface Sides<T> {

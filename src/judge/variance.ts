@@ -78,17 +78,12 @@ export function poolSpreads(
 /**
  * Of the difference between two boots beside each other: s² = (ν₀·2s₀² + SS_d + ν_L s_L²) / ν, with ν = ν₀ + (n − 1) + ν_L,
  * over n pairs and the ledger of pairs. The prior takes both boots for strangers: what they share is not assumed.
- * @param differences of pairs without censored ones @param least that one boot's variance can be
+ * @param differences scatter of those of this run, without censored ones @param least that one boot's variance can be
  */
-export const poolPairs = (
-  metric: ResolvedMetric,
-  differences: readonly number[],
-  ledger: Spread,
-  least: number,
-): PooledVariance =>
+export const poolPairs = (metric: ResolvedMetric, differences: Spread, ledger: Spread, least: number): PooledVariance =>
   poolSpreads(
     { ...metric, priorSd: pairPriorSd(metric) },
-    { baseline: { ss: 0, df: 0 }, candidate: spreadOf(differences), ledger },
+    { baseline: { ss: 0, df: 0 }, candidate: differences, ledger },
     2 * least,
   );
 
