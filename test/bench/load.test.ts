@@ -276,6 +276,22 @@ test('a bar is held, missed or not measured; a lost request misses one', () => {
   assert.equal(verdicts([lossy]).at(-1), false);
 });
 
+test('the ceiling is the highest rate that was achieved; where none was it is told as missed, not as unmeasured', () => {
+  const plain = (rate: number, achieved: number): Run => {
+    const one = run('plimsoll', 0, 1, { case: `plain ${rate}` });
+    return { ...one, measured: { ...one.measured!, achieved } };
+  };
+  const ceiling = (...lines: Run[]) => {
+    const bar = checkBars([lines], []).find(({ what }) => what === 'plain requests/s of one worker')!;
+    return [bar.found, bar.isHeld];
+  };
+  assert.deepEqual(ceiling(), [null, null]);
+  assert.deepEqual(ceiling(plain(16_000, 1), plain(20_000, 0.995), plain(24_000, 0.9)), ['20,000', true]);
+  assert.deepEqual(ceiling(plain(16_000, 1), plain(20_000, 0.5)), ['16,000', false]);
+  assert.deepEqual(ceiling(plain(20_000, 0.5), plain(24_000, 0.4)), ['below 20,000', false]);
+  assert.deepEqual(ceiling(plain(24_000, 0.4)), ['below 24,000', null]);
+});
+
 const asJob = (shape: object): StreamJob =>
   ({ url: '', model: '', sizes: { headBytes: 0, eventBytes: 0 }, ...shape }) as StreamJob;
 
