@@ -21,7 +21,7 @@ const HELP = `npm run bench:load -- [options] [results.ndjson …]
   --alternations N     rounds in which every tool of a case runs once, in random order (5)
   --every              every case in every alternation; else those without a bar in 3, a million requests in one
   --peer-alternations N   rounds in which the peers take part (1): they take long to start
-  --seconds S          length of a plain load (4); streams are held and distorted two to three times as long
+  --seconds S          length of a plain load (4); streams last two to three times as long
   --quick              one short alternation, to see that it works
   --report             no runs: the tables of the results that are there, the newest of each case
   --write              puts the tables into docs/benchmarks.md
@@ -135,29 +135,25 @@ async function installed(session: Session, withPeers: boolean): Promise<readonly
 /** One run of each tool, in random order. @returns whether it is void */
 async function alternate(
   session: Session,
-  { section, name, shape }: Pick<Case, 'section' | 'name' | 'shape'>,
+  { section, name, shape }: Case,
   round: number,
   tools: readonly Installed[],
 ): Promise<boolean> {
   const runs: Run[] = [];
+  let isMissing = false;
   for (const each of shuffled(tools)) {
     if (each.tool.unfit({ ...shape, url: '', model: '', sizes: { headBytes: 0, eventBytes: 0 } } as never) !== null)
       continue;
-    runs.push(...(await attempts(each, name, shape, round)));
+    const own = await attempts(each, name, shape, round);
+    runs.push(...own);
+    // A peer takes long to start: that it has nothing to show is shown.
+    isMissing ||= each.tool.kind !== 'peer' && own.every(({ isVoid }) => isVoid);
   }
-  const counted = runs.filter((run) => !run.isVoid);
-  const bare = counted.find(({ tool }) => tool.startsWith('bare-'))?.measured?.errors.event;
+  const bare = runs.find(({ tool, isVoid }) => tool.startsWith('bare-') && !isVoid)?.measured?.errors.event;
   const isLate = section === 'distortion' && bare !== undefined && bare.p99 > VOID_MS;
   for (const run of runs) session.add({ ...run, isVoid: run.isVoid || isLate });
   if (isLate) say(`${name}: void, the bare reader was ${bare.p99.toFixed(1)} ms late itself`);
-  // A peer takes long to start: that it has nothing to show is shown.
-  const missing = tools.some(
-    ({ tool }) =>
-      tool.kind !== 'peer' &&
-      runs.some((run) => run.tool === tool.name) &&
-      !counted.some((run) => run.tool === tool.name),
-  );
-  return isLate || missing;
+  return isLate || isMissing;
 }
 
 /** Until one counts. @returns all of them; where none counts all are void */

@@ -14,7 +14,7 @@ import type { Policy } from './judge.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { COMPARED } from './selection.ts';
 import { worstRounds } from './taint.ts';
-import { leastVariance, ledgerOf, type PooledVariance, poolPairs, poolSpreads } from './variance.ts';
+import { leastVariance, ledgerOf, type PooledVariance, pairPriorSd, poolPairs, poolSpreads } from './variance.ts';
 
 export interface GatePower {
   readonly metric: string;
@@ -96,7 +96,6 @@ function bootPower(
   if (values.length === 0 && !onlyLedger) return null;
   const least = leastVariance(metric, values);
   const effect = smallestThatMatters(metric, minimum, samples);
-  const change = (scaled: number): number => asChange(metric, scaled);
   const detectable = (further: number): number[] =>
     Array.from({ length: boots }, (_, index) => {
       const candidates = index + 1;
@@ -114,16 +113,12 @@ function bootPower(
       );
       const standardError = pooled.sd * Math.sqrt(1 / candidates + 1 / count);
       const level = lookOf(candidates, candidates).alpha * share;
-      return change(smallestDetectable(effect, standardError, pooled.df.total, level));
+      return asChange(metric, smallestDetectable(effect, standardError, pooled.df.total, level));
     });
-  const now = poolSpreads(metric, { ...known, candidate: { ss: 0, df: 0 } }, least);
   return {
     by: 'boots',
     boots: values.length,
-    sd: Math.abs(change(now.sd)),
-    df: now.df,
-    changeIs: metric.scale === 'log' ? 'share' : 'difference',
-    minimumEffect: Math.abs(change(effect)),
+    ...asSeen(metric, poolSpreads(metric, { ...known, candidate: { ss: 0, df: 0 } }, least), effect),
     rows: (onlyLedger ? more : [0, ...more]).map((further) => ({ more: further, detectable: detectable(further) })),
   };
 }
@@ -134,28 +129,33 @@ function pairPower(metric: ResolvedMetric, history: History, { boots, learnt, sh
   const known = spreadOfPairs(history.ledger[metric.id], null);
   if (values.length === 0 && known.df === 0) return null;
   const least = leastVariance(metric, values);
-  const variance = known.df > 0 ? known.ss / known.df : 2 * metric.priorSd ** 2;
-  const further = (df: number): Spread => ({ ss: df * variance, df });
+  const further = moreLike(known, pairPriorSd(metric));
   const ledger = addSpread(known, further(learnt));
   const effect = smallestThatMatters(metric, minimum, samples);
-  const change = (scaled: number): number => asChange(metric, scaled);
   const detectable = Array.from({ length: boots }, (_, index) => {
     const pairs = index + 1;
     const pooled = poolPairs(metric, further(index), ledger, least);
     const level = lookOf(pairs, pairs).alpha * share;
-    return change(smallestDetectable(effect, pooled.sd / Math.sqrt(pairs), pooled.df.total, level));
+    return asChange(metric, smallestDetectable(effect, pooled.sd / Math.sqrt(pairs), pooled.df.total, level));
   });
-  const now = poolPairs(metric, further(0), known, least);
   return {
     by: 'pairs',
     boots: values.length,
-    sd: Math.abs(change(now.sd)),
-    df: now.df,
-    changeIs: metric.scale === 'log' ? 'share' : 'difference',
-    minimumEffect: Math.abs(change(effect)),
+    ...asSeen(metric, poolPairs(metric, further(0), known, least), effect),
     rows: [{ more: 0, detectable }],
   };
 }
+
+const asSeen = (
+  metric: ResolvedMetric,
+  now: PooledVariance,
+  effect: number,
+): Pick<Found, 'sd' | 'df' | 'changeIs' | 'minimumEffect'> => ({
+  sd: Math.abs(asChange(metric, now.sd)),
+  df: now.df,
+  changeIs: metric.scale === 'log' ? 'share' : 'difference',
+  minimumEffect: Math.abs(asChange(metric, effect)),
+});
 
 interface Listed {
   /** Boots, with this metric or without. */
@@ -181,14 +181,17 @@ interface Sides<T> {
   readonly ledger: T;
 }
 
-/** Further boots are taken to differ as much as those that are known; where none are, as much as is assumed. */
 function withMore(metric: ResolvedMetric, known: Omit<Sides<Spread>, 'candidate'>, df: Sides<number>): Sides<Spread> {
-  const { ss: knownSs, df: knownDf } = addSpread(known.baseline, known.ledger);
-  const variance = knownDf > 0 ? knownSs / knownDf : metric.priorSd ** 2;
-  const more = (count: number): Spread => ({ ss: count * variance, df: count });
+  const more = moreLike(addSpread(known.baseline, known.ledger), metric.priorSd);
   return {
     baseline: addSpread(known.baseline, more(df.baseline)),
     ledger: addSpread(known.ledger, more(df.ledger)),
     candidate: more(df.candidate),
   };
+}
+
+/** Further ones are taken to differ as much as those that are known; where none are, as much as is assumed. */
+function moreLike(known: Spread, priorSd: number): (df: number) => Spread {
+  const variance = known.df > 0 ? known.ss / known.df : priorSd ** 2;
+  return (df) => ({ ss: df * variance, df });
 }
