@@ -184,6 +184,8 @@ async function hire(job: LoadJob, limits: Limits): Promise<Crew> {
     dismiss: () => Promise.all(members.map(({ thread }) => thread.terminate())),
   };
   try {
+    await Promise.all(members.map((member) => member.loaded));
+    crew.tell({ kind: 'warm' });
     await Promise.all(members.map((member) => member.ready));
   } catch (error) {
     await crew.dismiss();
@@ -197,17 +199,21 @@ function employ(
   failureFor: (error: Error) => PlimsollError,
   onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void,
 ) {
+  const loaded = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<ShardAccounts>();
   const fail = (error: PlimsollError): void => {
-    ready.reject(error);
-    done.reject(error);
+    for (const { promise, reject } of [loaded, ready, done]) {
+      // Whoever waits for one of them hears of it; the others must not count as unhandled.
+      promise.catch(() => {});
+      reject(error);
+    }
   };
-  // Whoever waits for one of them hears of it; the other must not count as unhandled.
-  ready.promise.catch(() => {});
-  done.promise.catch(() => {});
   thread.on('message', (message: FromWorker) => {
     switch (message.kind) {
+      case 'loaded':
+        loaded.resolve();
+        return;
       case 'ready':
         ready.resolve();
         return;
@@ -231,10 +237,10 @@ function employ(
   thread.on('exit', (code) =>
     fail(new PlimsollError('INTERNAL', `A load worker ended before its load did (exit code ${code})`)),
   );
-  return { thread, ready: ready.promise, done: done.promise };
+  return { thread, loaded: loaded.promise, ready: ready.promise, done: done.promise };
 }
 
-/** What a worker died of. A worker that still loads while the others send can be the one that finds no file left. */
+/** What a worker died of: where files are short, it may not even find one to load its modules from. */
 function failureOf(error: NodeJS.ErrnoException, limits: Limits, plan: LoadPlan): PlimsollError {
   if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return new PlimsollError('CLIENT_LIMITS', `A load worker ran out of memory: ${error.message}`, {

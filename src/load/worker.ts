@@ -1,5 +1,6 @@
-// Entry of a load worker's thread. In: workerData, then `start` and perhaps `halt` messages. Out: `ready`, updates
-// about every 100 ms, and at the end the accounts; or `failed`, with what can be said about it.
+// Entry of a load worker's thread. In: workerData, then `warm`, `start` and perhaps `halt` messages. Out: `loaded`,
+// `ready` once it is warm, updates about every 100 ms, and at the end the accounts; or `failed`, with what can be said
+// about it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, PlimsollError } from '../errors.ts';
@@ -18,12 +19,18 @@ export interface WorkerJob extends ShardJob {
   readonly workloadRef: WorkloadRef;
 }
 
-/** `originNs`: process.hrtime.bigint() at time zero, the one clock that all threads share. */
+/**
+ * `warm`: open the first phase's connections. Not before all workers are loaded: modules are files too, and where files
+ * are short the connections of one would keep another from loading.
+ * `originNs`: process.hrtime.bigint() at time zero, the one clock that all threads share.
+ */
 export type ToWorker =
+  | { readonly kind: 'warm' }
   | { readonly kind: 'start'; readonly originNs: bigint }
   | { readonly kind: 'halt'; readonly cut: string | null };
 
 export type FromWorker =
+  | { readonly kind: 'loaded' }
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'update'; readonly rows: PackedRows } & Omit<ShardUpdate, 'rows'>)
   | { readonly kind: 'done'; readonly accounts: ShardAccounts }
@@ -51,23 +58,31 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   const connections = openConnections(job.target);
   const halt = new AbortController();
   const cut = new AbortController();
-  const started = new Promise<bigint>((resolve) => {
-    port.on('message', (message: ToWorker) => {
-      if (message.kind === 'start') resolve(message.originNs);
-      else {
+  const warm = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<bigint>();
+  port.on('message', (message: ToWorker) => {
+    switch (message.kind) {
+      case 'warm':
+        warm.resolve();
+        return;
+      case 'start':
+        started.resolve(message.originNs);
+        return;
+      case 'halt':
         halt.abort();
         if (message.cut !== null) cut.abort(message.cut);
-      }
-    });
+    }
   });
   try {
     // Ahead of time zero: the first look at a schedule goes through all its arrivals.
     schedule(job.plan);
     putHelpersLast();
     await limberUp(transportFor(job.target), job.streamed, workload);
+    tell(port, { kind: 'loaded' });
+    await warm.promise;
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });
-    const originMs = toThreadClock(await started);
+    const originMs = toThreadClock(await started.promise);
     const accounts = await runShard(
       job,
       workload,
