@@ -20,8 +20,8 @@ export interface WorkerJob extends ShardJob {
 }
 
 /**
- * `warm`: open the first phase's connections. Not before all workers are loaded: modules are files too, and where files
- * are short the connections of one would keep another from loading.
+ * `warm`: compile, and open the first phase's connections. Not before all workers are loaded: modules are files too,
+ * and where files are short the connections of one would keep another from loading.
  * `originNs`: process.hrtime.bigint() at time zero, the one clock that all threads share.
  */
 export type ToWorker =
@@ -76,10 +76,10 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   try {
     // Ahead of time zero: the first look at a schedule goes through all its arrivals.
     schedule(job.plan);
-    putHelpersLast();
-    await limberUp(transportFor(job.target), job.streamed, workload);
     tell(port, { kind: 'loaded' });
     await warm.promise;
+    putHelpersLast();
+    await limberUp(transportFor(job.target), job.streamed, workload);
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });
     const originMs = toThreadClock(await started.promise);
@@ -100,8 +100,10 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   }
 }
 
-const tell = (port: MessagePort, message: FromWorker, transfer: ArrayBuffer[] = []): void =>
+// A declaration: this module's first lines already call it.
+function tell(port: MessagePort, message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
+}
 
 /**
  * The same moment on this thread's performance.now(), whose zero differs from thread to thread. Read several times:
