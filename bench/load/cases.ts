@@ -115,11 +115,11 @@ function openLoopCases(scale: number): readonly Case[] {
     at(10, 6, [], 'all'),
     at(200, 4, ['bare-pacer'], 'few'),
     at(1_000, 4, ['bare-pacer'], 'few'),
-    at(3_500, 4, ['bare-pacer', 'vegeta'], 'all'),
+    at(3_500, 4, ['bare-pacer', 'bare-sender', 'vegeta'], 'all'),
     // The ceiling: the highest of these that is achieved.
     at(12_000, 3, [], 'few'),
     at(16_000, 3, [], 'few'),
-    at(20_000, 3, ['vegeta', 'wrk'], 'all'),
+    at(20_000, 3, ['bare-sender', 'vegeta', 'wrk'], 'all'),
     at(24_000, 3, [], 'few'),
     at(28_000, 3, [], 'few'),
     at(32_000, 3, [], 'few'),

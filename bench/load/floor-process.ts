@@ -1,5 +1,6 @@
 // Floors, each a process: `data` and `onread` read an answer's bytes off a bare socket and parse nothing; `pace` keeps
-// a schedule and sends nothing. In: the kind, and a folder with job.json. Out: result.json in it.
+// a schedule and sends nothing; `send` keeps it, writes the same bytes each time and takes any read for an answer. In:
+// the kind, and a folder with job.json. Out: result.json in it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -8,8 +9,8 @@ import { pace } from '../../src/load/pacer.ts';
 import type { Answer, Job, StreamJob, ToolResult } from './contract.ts';
 import { quantilesOf } from './quantiles.ts';
 
-/** The product's pacer with nothing to do at each planned time: what is late here is the machine. */
-async function keepTime(job: Job): Promise<ToolResult> {
+/** The product's pacer with nothing, or nearly nothing, to do at each planned time: what is late here is the machine. */
+async function keepTime(job: Job, send: () => void = () => {}): Promise<ToolResult> {
   const delays = new Float64Array(job.requests);
   const startMs = performance.now() + 20;
   let index = 0;
@@ -18,11 +19,34 @@ async function keepTime(job: Job): Promise<ToolResult> {
     fire() {
       delays[index] = performance.now() - (startMs + (index * 1_000) / job.rate);
       index += 1;
+      send();
     },
     now: () => performance.now(),
     signal: new AbortController().signal,
   });
   return { ...NOTHING, done: index, durationMs: performance.now() - startMs, dispatchDelayMs: quantilesOf(delays) };
+}
+
+/** What an open loop of plain requests costs at least in Node: no plan, no parser, no books. */
+async function sendAll(job: Job): Promise<ToolResult> {
+  const { hostname, port } = new URL(job.url);
+  const request = requestOf(job, `{"model":"${job.model}","messages":[{"role":"user","content":"word"}]}`);
+  const idle: Socket[] = [];
+  let answered = 0;
+  const open = (): Socket => {
+    const onAnswer = (): boolean => {
+      answered += 1;
+      idle.push(socket);
+      return true;
+    };
+    const onread = { buffer: SHARED, callback: onAnswer };
+    const socket = connect({ host: hostname, port: Number(port), onread }).setNoDelay(true);
+    return socket;
+  };
+  const result = await keepTime(job, () => void (idle.pop() ?? open()).write(request));
+  while (answered < job.requests) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const socket of idle) socket.destroy();
+  return { ...result, done: answered };
 }
 
 async function readAll(job: StreamJob, kind: 'data' | 'onread'): Promise<ToolResult> {
@@ -37,9 +61,7 @@ async function readAll(job: StreamJob, kind: 'data' | 'onread'): Promise<ToolRes
     stream: true,
     stream_options: { include_usage: true },
   });
-  const request = Buffer.from(
-    `POST /v1/chat/completions HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\naccept: text/event-stream\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-  );
+  const request = requestOf(job, body);
   const startMs = performance.now();
   let done = 0;
   const onEnd = (stream: Stream): void => {
@@ -147,6 +169,13 @@ function openStream(
   return stream;
 }
 
+function requestOf({ url }: Job, body: string): Buffer {
+  const { host } = new URL(url);
+  return Buffer.from(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\naccept: text/event-stream\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
 const LAST_CHUNK = '0\r\n\r\n';
 const ZERO = LAST_CHUNK.charCodeAt(0);
 const CRLF_CRLF = Buffer.from(LAST_CHUNK).readInt32BE(1);
@@ -169,7 +198,11 @@ const NOTHING: ToolResult = {
 };
 const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-const [kind, folder] = process.argv.slice(2) as ['data' | 'onread' | 'pace', string];
+const [kind, folder] = process.argv.slice(2) as ['data' | 'onread' | 'pace' | 'send', string];
 const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8')) as Job;
-const result = kind === 'pace' ? await keepTime(job) : await readAll(job as StreamJob, kind);
+const result = await (kind === 'pace'
+  ? keepTime(job)
+  : kind === 'send'
+    ? sendAll(job)
+    : readAll(job as StreamJob, kind));
 writeFileSync(join(folder, 'result.json'), JSON.stringify(result));

@@ -10,7 +10,7 @@ import { measure, PINNED } from './measure.ts';
 import { findCeiling, peers } from './peers/index.ts';
 import { renderReport, writeReport } from './report.ts';
 import { openSession, type Run, readSessions, type Session, withoutLists } from './store.ts';
-import { bareData, bareOnread, barePacer, plimsoll } from './tools.ts';
+import { bareData, bareOnread, barePacer, bareSender, plimsoll } from './tools.ts';
 
 const HELP = `npm run bench:load -- [options] [results.ndjson …]
 
@@ -114,7 +114,7 @@ interface Installed {
 /** Those that are asked for and can be had; of the others the results say why not. */
 async function installed(session: Session, withPeers: boolean): Promise<readonly Installed[]> {
   const wanted = flags.tools?.split(',');
-  const known = [plimsoll, bareData, bareOnread, barePacer, ...peers];
+  const known = [plimsoll, bareData, bareOnread, barePacer, bareSender, ...peers];
   const unknown = wanted?.filter((name) => !known.some((tool) => tool.name === name)) ?? [];
   if (unknown.length > 0)
     throw new Error(`no tool ${unknown.join(', ')}; there are ${known.map(({ name }) => name).join(', ')}`);

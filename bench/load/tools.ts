@@ -29,6 +29,15 @@ export const barePacer: Tool = {
   unfit: () => null,
 };
 
+/** The pacer, and the same bytes written to a socket at each planned time; whatever is read is an answer. */
+export const bareSender: Tool = {
+  ...nodeTool('floor-process', ['send']),
+  name: 'bare-sender',
+  kind: 'floor',
+  version: async () => process.version,
+  unfit: (job) => (job.kind === 'plain' ? null : 'sends plain requests only'),
+};
+
 function bareReader(name: string, kind: 'data' | 'onread'): Tool {
   return {
     ...nodeTool('floor-process', [kind]),

@@ -6,8 +6,12 @@ import { setPriority } from 'node:os';
 
 /** As Node and V8 name them (pthread_setname_np cuts at 15 characters). */
 const HELPERS = /^(V8Worker|libuv-worker|DelayedTaskSche)/;
-/** The lowest: they run when nobody else wants to. Raising one's own priority would need a privilege. */
-const LAST = 19;
+/**
+ * A tenth of a sender's share where both want the core. At the lowest (19: a seventieth) the code of a sender that needs
+ * all of its core stays uncompiled for seconds, and it sends a third of what it could. No way back: raising a priority
+ * needs a privilege.
+ */
+const LAST = 10;
 
 /**
  * Lowers the priority of this process's helper threads for good. Not that of the main thread: what it starts, the

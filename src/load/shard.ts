@@ -71,8 +71,8 @@ export async function runShard(
   const warmer = createWarmer(job, connections, limits);
   const short = new AbortController();
   const halt = AbortSignal.any([control.halt, short.signal]);
-  /** Aborts when nothing is in flight any more; made anew when that begins to matter. */
-  let drained = new AbortController();
+  /** Aborts when nothing is in flight any more; null until that matters. */
+  let drained: AbortController | null = null;
   let rows: Timeline[] = [];
   let sent = 0;
   let tokens = 0;
@@ -103,7 +103,7 @@ export async function runShard(
       warmer.ended(row);
       if (rows.push(row) >= ROWS_PER_UPDATE) flush();
       answered.get(row.request)?.(row);
-      if (client.inFlight === 0) drained.abort();
+      if (client.inFlight === 0) drained?.abort();
     },
   });
   const flush = (): void => {
