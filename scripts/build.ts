@@ -16,6 +16,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   cli: 'src/cli.ts',
   action: 'src/action.ts',
   post: 'src/post.ts',
+  upload: 'src/github/upload.ts',
   worker: 'src/load/worker.ts',
   'doctor-server': 'src/doctor/server.ts',
 };
@@ -78,7 +79,13 @@ function licences(modules: ReadonlySet<string>): string {
     return { heading: `${manifest.name} ${manifest.version} — ${manifest.license ?? 'licence not stated'}`, text };
   });
   entries.sort((a, b) => (a.heading < b.heading ? -1 : 1));
-  return entries.map((entry) => `${'='.repeat(80)}\n${entry.heading}\n${'='.repeat(80)}\n${entry.text}\n`).join('\n');
+  // Many packages share one text, to the letter: it stands behind all of their names.
+  const headings = new Map<string, string[]>();
+  for (const { heading, text } of entries) headings.set(text, [...(headings.get(text) ?? []), heading]);
+  return Array.from(
+    headings,
+    ([text, names]) => `${'='.repeat(80)}\n${names.join('\n')}\n${'='.repeat(80)}\n${text}\n`,
+  ).join('\n');
 }
 
 function differing(committed: string, fresh: string): string[] {

@@ -7,11 +7,12 @@ import * as core from '@actions/core';
 import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
 import { EXIT, PlimsollError } from './errors.ts';
+import { type RunnerAccess, uploadArtifact } from './github/artifact.ts';
 import { obeyComment } from './github/chat.ts';
 import { type EventContext, readEvent } from './github/event.ts';
 import { dropCredentials, type Inputs, readInputs } from './github/inputs.ts';
 import { begin, type Leg, readAccept } from './github/leg.ts';
-import { inertLine, saveState, worstExit, writeOutputs } from './github/outputs.ts';
+import { inertLine, saveState, worstExit, writeArtifactUrl, writeOutputs } from './github/outputs.ts';
 import { resolvePolicy } from './github/policy.ts';
 import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { tellOtherRun } from './github/second-step.ts';
@@ -40,7 +41,7 @@ process.exitCode = signalExit ?? worstExit(told.map(({ exitCode }) => exitCode))
 /** One deployment after the other: what one of them does keeps none from running, a cancel keeps all. */
 async function main(): Promise<readonly Told[]> {
   const inputs = readInputs(process.env);
-  dropCredentials(process.env);
+  const access = dropCredentials(process.env);
   const event = readEvent(process.env);
   const { mode } = inputs;
   if (mode === 'comment' || mode === 'command') {
@@ -59,7 +60,22 @@ async function main(): Promise<readonly Told[]> {
     if (inputs.configs.length > 1) core.info(inertLine(`Configuration: ${configPath}`));
     all.push(await runOne({ ...inputs, mode }, event, configPath, taken));
   }
+  if (inputs.artifact) await keepFiles(inputs, event, access);
   return all;
+}
+
+/** As an artifact. Never throws: like all publishing it decides nothing. */
+async function keepFiles({ out, name }: Inputs, event: EventContext, access: RunnerAccess): Promise<void> {
+  try {
+    const { signal } = interrupted;
+    signal.throwIfAborted();
+    const kept = await uploadArtifact({ folder: out, name, access, event, signal });
+    const size = kept.bytes === null ? '' : `, ${(kept.bytes / 1e6).toFixed(1)} MB`;
+    core.info(`Artifact ${kept.name}: ${kept.files} files${size}, ${kept.url}`);
+    writeArtifactUrl(kept.url);
+  } catch (error) {
+    core.warning(inertLine(`No artifact was uploaded: ${(error as Error).message}`), { title: 'Plimsoll' });
+  }
 }
 
 /** @param taken deployments that the step has run, and whose configuration each was */

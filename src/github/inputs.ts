@@ -1,6 +1,7 @@
 // The action's inputs, checked: a word that means nothing is refused, not ignored. action.yml describes them.
 
 import { PlimsollError } from '../errors.ts';
+import type { RunnerAccess } from './artifact.ts';
 
 export const MODES = ['gate', 'baseline', 'measure', 'comment', 'command'] as const;
 export const CHARTS = ['mermaid', 'branch', 'none'] as const;
@@ -22,13 +23,13 @@ export interface Inputs {
   readonly summary: boolean;
   readonly charts: (typeof CHARTS)[number];
   readonly chartsBranch: string;
+  /** Whether the files of the step become an artifact of the workflow run. */
+  readonly artifact: boolean;
   readonly allowForks: boolean;
   readonly name: string;
   /** Only of `mode: comment`: where the other run's artifact was unpacked. */
   readonly artifactPath: string;
 }
-
-const LATER = 'not available in this version';
 
 /** @throws PlimsollError USAGE, naming the input and the words it takes */
 export function readInputs(env: Readonly<Record<string, string | undefined>>): Inputs {
@@ -59,7 +60,6 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
   };
   const name = text('name', '');
   if (/[\n\r]/.test(name) || name.length > 100) refuse('name', name, 'it takes one line of at most 100 characters');
-  if (yesNo('artifact', false)) refuse('artifact', 'true', `that is ${LATER}: upload the folder \`out\` in a step`);
   const chartsBranch = text('charts-branch', 'plimsoll-charts');
   if (!/^[\w-][\w./-]*$/.test(chartsBranch) || chartsBranch.startsWith('refs/'))
     refuse('charts-branch', chartsBranch, 'it takes the name of a branch, of letters, digits, ".", "/", "_" and "-"');
@@ -78,6 +78,7 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
     summary: yesNo('summary', true),
     charts: oneOf('charts', CHARTS, 'mermaid'),
     chartsBranch,
+    artifact: yesNo('artifact', false),
     allowForks: yesNo('allow-forks', false),
     name,
     artifactPath: onePath('artifact-path', 'plimsoll-artifact'),
@@ -86,11 +87,13 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
 
 /**
  * Takes the runner's credentials out of the environment once they are read: `run:` steps do not get them either, and
- * the deployment, which inherits it, is the code under review.
+ * the deployment, which inherits it, is the code under review. Returns what an upload needs of them.
  */
-export function dropCredentials(env: NodeJS.ProcessEnv): void {
+export function dropCredentials(env: NodeJS.ProcessEnv): RunnerAccess {
+  const access = { token: env.ACTIONS_RUNTIME_TOKEN ?? '', resultsUrl: env.ACTIONS_RESULTS_URL ?? '' };
   for (const name of ['INPUT_GITHUB-TOKEN', 'ACTIONS_RUNTIME_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'])
     delete env[name];
+  return access;
 }
 
 function refuse(name: string, given: string, expected: string): never {

@@ -64,6 +64,11 @@ export function writeOutputs(legs: readonly Outputs[]): void {
   });
 }
 
+/** One for the whole step: all its folders are in it. Never throws. */
+export function writeArtifactUrl(url: string): void {
+  orWarn('set the output artifact-url', () => core.setOutput('artifact-url', url));
+}
+
 /** What the post step reads: whose processes, and which check runs are not completed. Never throws. */
 export function saveState(name: 'owner' | 'checks', value: string): void {
   orWarn('save the state for the post step, which then cleans nothing up', () => core.saveState(name, value));

@@ -9,6 +9,7 @@ import type { BaselineFile } from '../../src/baseline/schema.ts';
 import { formatMarker } from '../../src/github/marker.ts';
 import { PROTECTED } from '../github/fake-git.ts';
 import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
+import { type FakeResults, startFakeResults } from '../github/fake-results.ts';
 import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
 import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
 
@@ -81,6 +82,10 @@ const stepOf = (stage: Scene, more: Partial<Step> = {}): Step => ({
   payload: pullRequest(stage),
   apiUrl: stage.fake.url,
   ...more,
+});
+const keeping = ({ token, url }: FakeResults): Partial<Step> => ({
+  inputs: { artifact: 'true' },
+  env: { ACTIONS_RUNTIME_TOKEN: token, ACTIONS_RESULTS_URL: `${url}/` },
 });
 const says = (ended: Ended, code: number, verdict: string): void => {
   assert.equal(ended.code, code, ended.log);
@@ -443,6 +448,29 @@ suite('the bundled action', { concurrency: 3 }, () => {
     });
   }
 
+  test('artifact: true keeps what the step has written, once; what cannot be kept is a warning, and the exit status is the same', async (t) => {
+    const port = await freePort();
+    const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { x: '1' });
+    await using results = await startFakeResults();
+    const first = await runStep(t, stepOf(stage, keeping(results)));
+    says(first, 0, 'warn');
+    const url = 'https://github.com/octo/serving/actions/runs/100/artifacts/4001';
+    assert.equal(first.outputs['artifact-url'], url);
+    assert.ok(first.log.includes(url), first.log);
+    const folder = join(stage.clone.path, 'plimsoll-out');
+    const kept = results.artifacts.get('plimsoll')!;
+    for (const name of ['run.json', 'verdict.json', 'comment.md', 'report.html', 'requests.ndjson.gz'])
+      assert.deepEqual(kept.get(name), readFileSync(join(folder, name)), name);
+
+    const second = await runStep(t, stepOf(stage, keeping(results)));
+    says(second, 0, 'warn');
+    assert.match(
+      second.log,
+      /::warning.*No artifact was uploaded: the workflow run has an artifact "plimsoll" already/,
+    );
+    assert.equal(second.outputs['artifact-url'], undefined);
+  });
+
   test('a fork’s code is not run: invalid, explained, and nothing was booted', async (t) => {
     const port = await freePort();
     const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { x: '1' });
@@ -464,15 +492,14 @@ suite('the bundled action', { concurrency: 3 }, () => {
       ],
     });
     const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'plimsoll.yml': broken });
-    const ended = await runStep(t, stepOf(stage, { env: { ACTIONS_RUNTIME_TOKEN: 'runtime-secret' } }));
+    await using results = await startFakeResults();
+    const ended = await runStep(t, stepOf(stage, keeping(results)));
     says(ended, 3, 'error');
+    assert.ok(results.artifacts.get('plimsoll')!.has('deployment-1.log'), 'a run that failed is the one to look into');
     const deploymentLog = readFileSync(join(stage.clone.path, 'plimsoll-out/deployment-1.log'), 'utf8');
     assert.match(deploymentLog, /GITHUB_REPOSITORY/);
-    assert.doesNotMatch(
-      deploymentLog,
-      /t0ken|runtime-secret/,
-      'the code under review gets no credentials of the runner',
-    );
+    assert.doesNotMatch(deploymentLog, /t0ken/, 'the code under review gets no credentials of the runner');
+    assert.ok(!deploymentLog.includes(results.token));
     for (const text of [stage.fake.comments[0]!.body, ended.summary]) {
       assert.match(text, /BOOT_EXITED/);
       assert.match(text, /no such model/);

@@ -42,7 +42,7 @@ for (const [name, value, words] of [
   ['CHARTS', 'svg', /"mermaid", "branch", "none"/],
   ['CHARTS-BRANCH', 'refs/heads/main', /name of a branch/],
   ['CHARTS-BRANCH', '-f main', /name of a branch/],
-  ['ARTIFACT', 'true', /not available in this version/],
+  ['ARTIFACT', 'plimsoll', /"true" or "false"/],
   ['GATE', 'status', /"job", "check"/],
   ['COMMENT', 'yes', /"true" or "false"/],
   ['ALLOW-FORKS', '1', /allow-forks/],
