@@ -9,7 +9,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { limberUp } from '../../src/load/limber.ts';
 import { runLoad } from '../../src/load/load.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import { putHelpersLast } from '../../src/load/priority.ts';
+import { putHelpersBehind } from '../../src/load/priority.ts';
 import { runShard } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
@@ -73,7 +73,7 @@ async function measureLoad(): Promise<ToolResult> {
 /** The hot path alone, in this thread, so that each event can be set beside the server's stamp of it. */
 async function measureEvents(): Promise<ToolResult> {
   const connections = openConnections(target);
-  putHelpersLast();
+  putHelpersBehind();
   await limberUp();
   const originMs = performance.now() + 20;
   const toMonotonic = monotonicMs() - performance.now() + originMs;

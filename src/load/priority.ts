@@ -11,16 +11,16 @@ const HELPERS = /^(V8Worker|libuv-worker|DelayedTaskSche)/;
  * all of its core stays uncompiled for seconds, and it sends a third of what it could. No way back: raising a priority
  * needs a privilege.
  */
-const LAST = 10;
+const BEHIND = 10;
 
 /**
  * Lowers the priority of this process's helper threads for good. Not that of the main thread: what it starts, the
  * deployment above all, inherits it. Does nothing where the system does not name threads (only Linux does).
  */
-export function putHelpersLast(): void {
+export function putHelpersBehind(): void {
   for (const id of threads()) {
     try {
-      if (HELPERS.test(readFileSync(`/proc/self/task/${id}/comm`, 'latin1'))) setPriority(Number(id), LAST);
+      if (HELPERS.test(readFileSync(`/proc/self/task/${id}/comm`, 'latin1'))) setPriority(Number(id), BEHIND);
     } catch {
       // It has ended meanwhile, or may not be touched: then it stays as it is.
     }

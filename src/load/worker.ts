@@ -10,7 +10,7 @@ import type { ShardAccounts } from './accounts.ts';
 import { schedule } from './arrivals.ts';
 import { limberUp } from './limber.ts';
 import { readLimits } from './limits.ts';
-import { putHelpersLast } from './priority.ts';
+import { putHelpersBehind } from './priority.ts';
 import { type PackedRows, packRows } from './rows.ts';
 import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
 import { createWarmer } from './warm.ts';
@@ -78,7 +78,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     schedule(job.plan);
     tell(port, { kind: 'loaded' });
     await warm.promise;
-    putHelpersLast();
+    putHelpersBehind();
     await limberUp(transportFor(job.target), job.streamed, workload);
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });

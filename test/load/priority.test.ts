@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { test } from 'node:test';
-import { putHelpersLast } from '../../src/load/priority.ts';
+import { putHelpersBehind } from '../../src/load/priority.ts';
 
 test('V8’s threads come behind, the sending thread and what it starts keep their priority', {
   skip: process.platform !== 'linux',
 }, async () => {
   const before = getPriority(process.pid);
-  putHelpersLast();
+  putHelpersBehind();
   const threads = readdirSync('/proc/self/task').map((id) => ({
     name: readFileSync(`/proc/self/task/${id}/comm`, 'latin1').trim(),
     nice: getPriority(Number(id)),
