@@ -17,6 +17,8 @@ const storedMetric = z.looseObject({
   rounds: z.array(finite.nullable()),
   /** Absent = all exact. */
   roundBounds: z.array(bound).optional(),
+  /** Distance of the two loads that it was read between; absent = from no grid, or not known. */
+  spacing: finite.positive().optional(),
 });
 export const storedBootSchema = z.looseObject({
   /** `<run id>#<boot index>`: adding the same boot twice is refused. */

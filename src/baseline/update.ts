@@ -244,9 +244,16 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
   tokenSource: measured.stream.tokenSource,
   slo: record.slo,
   metrics: Object.fromEntries(
-    Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds, roundBounds }]) => [
+    Object.entries(measured.metrics).map(([metric, { value, bound, n, rounds, roundBounds, spacing }]) => [
       metric,
-      { value: tidy(value), bound, n, rounds: rounds.map(tidy), ...(roundBounds && { roundBounds }) },
+      {
+        value: tidy(value),
+        bound,
+        n,
+        rounds: rounds.map(tidy),
+        ...(roundBounds && { roundBounds }),
+        ...(spacing && { spacing }),
+      },
     ]),
   ),
 });

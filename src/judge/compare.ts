@@ -182,8 +182,7 @@ function unpairedTest(
   return { method: 'pooled t', dispersion: null, pooled, ...p };
 }
 
-const exact = (samples: readonly Sample[]): number[] =>
-  samples.filter((sample) => sample.censored === 'no').map((sample) => sample.summary);
+const exact = (samples: readonly Sample[]): Sample[] => samples.filter((sample) => sample.censored === 'no');
 
 /** d = mean difference of n pairs, se = s_d / √n: what the two boots of a pair have in common is in neither. */
 function pairedTest(

@@ -94,7 +94,7 @@ function bootPower(
   // A ledger that was filled before the first boot was recorded; else a metric that the boots do not have.
   const onlyLedger = listed === 0 && known.ledger.df > 0;
   if (values.length === 0 && !onlyLedger) return null;
-  const least = leastVariance(metric, values);
+  const least = leastVariance(metric, samples);
   const effect = smallestThatMatters(metric, minimum, samples);
   const detectable = (further: number): number[] =>
     Array.from({ length: boots }, (_, index) => {
@@ -128,7 +128,7 @@ function pairPower(metric: ResolvedMetric, history: History, { boots, learnt, sh
   const { samples, values } = listedOf(metric, history);
   const known = spreadOfPairs(history.ledger[metric.id], null);
   if (values.length === 0 && known.df === 0) return null;
-  const least = leastVariance(metric, values);
+  const least = leastVariance(metric, samples);
   const further = moreLike(known, pairPriorSd(metric));
   const ledger = addSpread(known, further(learnt));
   const effect = smallestThatMatters(metric, minimum, samples);

@@ -27,6 +27,8 @@ export interface Sample {
   /** `worse`: the truth is at least as bad as the summary; `better`: at least as good. */
   readonly censored: 'no' | 'worse' | 'better';
   readonly bound: Bound;
+  /** Distance of the two loads that it was read between, on the scale; 0 = from no grid. */
+  readonly spacing: number;
   /** Observations per round. */
   readonly perRound: number;
   readonly failures: readonly FailureCount[];
@@ -51,6 +53,7 @@ export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[],
         dropped: dropped !== null && raw.length > 1 ? dropped : null,
         ...summarised,
         censored: censoredSide(metric, summarised.bound),
+        spacing: spacingOnScale(metric, measured),
         perRound,
         failures:
           metric.id === 'errors.rate'
@@ -59,6 +62,11 @@ export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[],
       },
     ];
   });
+}
+
+function spacingOnScale(metric: ResolvedMetric, { value, spacing = 0 }: BootValues): number {
+  if (metric.scale !== 'log') return spacing;
+  return value !== null && value > 0 ? Math.log1p(spacing / value) : 0;
 }
 
 function censoredSide(metric: ResolvedMetric, bound: Bound): Sample['censored'] {

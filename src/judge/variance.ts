@@ -6,6 +6,7 @@ import type { History, StoredBoot } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import { scattersMore } from '../stats/f-test.ts';
 import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
+import type { Sample } from './samples.ts';
 
 export interface PooledVariance {
   readonly sd: number;
@@ -32,27 +33,30 @@ export const LEDGER_ENOUGH_DF = 12;
 export const LEDGER_MOST_DF = 30;
 /** Boots and rounds are not quite normal: beyond this a variance is not known better, however many have been seen. */
 export const MOST_DF = 24;
-/** A value read in steps of q has at least the variance of a uniform error of ±q/2. */
+/** A value read in steps of q, or off a grid that far apart, has at least the variance of a uniform error of ±q/2. */
 const OF_UNIFORM = 12;
 
 /**
  * s² = (ν₀s₀² + SS_base + SS_cand + ν_L s_L²) / ν, with ν = ν₀ + (K − 1) + (n_c − 1) + ν_L; ν_L at most 30, ν at most 24.
- * Seconds and counts come in steps q (a window, a request): their s² is at least q²/12. Shares do too, but in steps of
- * one request in all, far below what boots differ by.
- * @param baseline @param candidate summaries of boots, on the scale of comparison, without censored ones
+ * @param baseline @param candidate boots, without censored ones
  */
 export function poolVariance(
   metric: ResolvedMetric,
-  baseline: readonly number[],
-  candidate: readonly number[],
+  baseline: readonly Read[],
+  candidate: readonly Read[],
   ledger: Spread,
 ): PooledVariance {
   return poolSpreads(
     metric,
-    { baseline: spreadOf(baseline), candidate: spreadOf(candidate), ledger },
+    { baseline: scatter(baseline), candidate: scatter(candidate), ledger },
     leastVariance(metric, [...baseline, ...candidate]),
   );
 }
+
+const scatter = (boots: readonly Read[]): Spread => spreadOf(boots.map(({ summary }) => summary));
+
+/** A boot's summary, and the spacing of the grid that it was read off, on the scale of comparison; any Sample fits. */
+export type Read = Pick<Sample, 'summary' | 'spacing'>;
 
 /** The same from sums of squares, with the least that the variance can be. */
 export function poolSpreads(
@@ -90,10 +94,20 @@ export const poolPairs = (metric: ResolvedMetric, differences: Spread, ledger: S
 /** Assumed standard deviation of the difference of two boots. */
 export const pairPriorSd = (metric: ResolvedMetric): number => Math.SQRT2 * metric.priorSd;
 
-/** Of values that come in steps: that of a uniform error of one step. */
-export function leastVariance(metric: ResolvedMetric, values: readonly number[]): number {
+/**
+ * Of values that come in steps q: that of a uniform error of one step. Seconds and counts do (a window, a request). So do
+ * shares, but in steps of one request in all, far below what boots differ by. The load line is read between two steps of
+ * the load: where it falls off a cliff between them it stays the same for boots that differ, and then jumps.
+ */
+export function leastVariance(metric: ResolvedMetric, boots: readonly Read[]): number {
   const inSteps = metric.scale === 'difference' && metric.unit !== 'share';
-  return inSteps ? stepOf(values, metric.resolution) ** 2 / OF_UNIFORM : 0;
+  const ofValues = inSteps
+    ? stepOf(
+        boots.map(({ summary }) => summary),
+        metric.resolution,
+      )
+    : 0;
+  return Math.max(ofValues, ...boots.map(({ spacing }) => spacing)) ** 2 / OF_UNIFORM;
 }
 
 /** Stored values have seven digits: closer ones are the same. */

@@ -33,6 +33,7 @@ const metricValue = z.object({
   rounds: z.array(finite.nullable()),
   roundBounds: z.array(bound).optional(),
   interval: z.tuple([finite, finite]).optional(),
+  spacing: finite.positive().optional(),
   note: z.string().nullable(),
 });
 const invalidity = z.object({

@@ -144,11 +144,8 @@ export function kneeOf(steps: readonly Step[], aborted: boolean): PhaseMetric {
   const below = steps[crossing - 1]!;
   const above = steps[crossing]!;
   const share = (MISSED_LIMIT - below.missed) / (above.missed - below.missed);
-  return {
-    value: below.point.offeredRate + share * (above.point.offeredRate - below.point.offeredRate),
-    bound: 'exact',
-    n,
-  };
+  const spacing = above.point.offeredRate - below.point.offeredRate;
+  return { value: below.point.offeredRate + share * spacing, bound: 'exact', n, spacing };
 }
 
 export interface Plateau {

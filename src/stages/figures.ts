@@ -32,6 +32,8 @@ export type PhaseMetric = {
   readonly value: number | null;
   readonly bound: 'exact' | 'above' | 'below';
   readonly n: number;
+  /** See MetricValue. */
+  readonly spacing?: number | undefined;
 };
 
 /** What a phase's tally gives to its figures. */

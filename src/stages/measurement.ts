@@ -24,6 +24,8 @@ export interface MetricValue {
   readonly roundBounds?: readonly ('exact' | 'above' | 'below')[] | undefined;
   /** Of a benchmark's percentile: 95 %, from its rounds as clusters; what this boot bears. Absent where there is none. */
   readonly interval?: readonly [number, number] | undefined;
+  /** Distance of the two values that it was read between, where it comes from a grid of loads; absent = from none. */
+  readonly spacing?: number | undefined;
   readonly note: string | null;
 }
 

@@ -23,6 +23,8 @@ export interface BootValues {
   readonly rounds: readonly (number | null)[];
   /** Bound of each round; absent = all exact. */
   readonly roundBounds?: readonly Bound[] | undefined;
+  /** Distance of the two values that it was read between; absent = from no grid. */
+  readonly spacing?: number | undefined;
 }
 
 /**

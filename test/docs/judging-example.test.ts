@@ -10,7 +10,7 @@ import { smallestDetectable } from '../../src/judge/compare.ts';
 import { lookOf } from '../../src/judge/decide.ts';
 import { explain } from '../../src/judge/explain.ts';
 import { assess, type JudgeInput, judge } from '../../src/judge/judge.ts';
-import { poolVariance } from '../../src/judge/variance.ts';
+import { poolVariance, type Read } from '../../src/judge/variance.ts';
 import { resolveMetric } from '../../src/metrics.ts';
 import { formatChange } from '../../src/metrics-format.ts';
 import { decodeRecord } from '../../src/record/codec.ts';
@@ -153,8 +153,8 @@ test('what history buys is what the judge would see', () => {
 });
 
 /** So many values whose standard deviation is exactly `sd`. */
-function spread(count: number, sd: number): number[] {
+function spread(count: number, sd: number): Read[] {
   const raw = Array.from({ length: count }, (_, index) => index - (count - 1) / 2);
   const { ss, df } = spreadOf(raw);
-  return df === 0 ? raw : raw.map((value) => value * sd * Math.sqrt(df / ss));
+  return raw.map((value) => ({ summary: df === 0 ? value : value * sd * Math.sqrt(df / ss), spacing: 0 }));
 }

@@ -246,6 +246,29 @@ test('values that come in steps: one boot that is one window later is no regress
   assert.ok(judged([2.5 + 1e-9, 5]).sd! >= 2.49 / Math.sqrt(12), 'a rounding error is no step');
 });
 
+test('a load line that stays on one step of the load and then falls to the next knows no more than the steps', () => {
+  // Steps of 8 req/s, all misses on one of them: boots that differ by 2 % stay at 64.5, and a slow one drops to 58.
+  const at = (rate: number, spacing?: number): Metrics => ({ 'knee.rate': value([rate], { spacing }) });
+  const judged = (spacing: number | undefined, ...rates: number[]) =>
+    only(
+      duel(
+        'linear',
+        repeat(10, (i) => at(64.4 + 0.02 * i, spacing)),
+        rates.map((rate) => at(rate, spacing)),
+        { gates: ['knee.rate'], ledger: { 'knee.rate': learnt(1, 18 * 0.015 ** 2, 18) } },
+      ),
+      'knee.rate',
+      'linear',
+    );
+  assert.equal(judged(undefined, 64.5, 58, 60.5).verdict, 'regressed');
+  assert.equal(judged(8, 64.5, 58, 60.5).verdict, 'inconclusive');
+  assert.ok(judged(8, 64.5).sd! >= Math.log(72.5 / 64.5) / Math.sqrt(12) - 1e-9);
+  assert.equal(judged(8, 64.5, 64.4, 64.6).verdict, 'unchanged');
+  assert.equal(judged(8, 52.5, 50.5, 52.5).verdict, 'regressed');
+  // Fine steps read it as well as before.
+  assert.equal(judged(1, 64.5, 58, 60.5).verdict, 'regressed');
+});
+
 // ---- censored values ---------------------------------------------------------------------------------------------
 
 const knee = (rate: number, bound: Value['bound'] = 'exact'): Metrics => ({ 'knee.rate': value([rate], { bound }) });

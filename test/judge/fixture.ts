@@ -176,9 +176,9 @@ export const record = (boots: BootRecord[], options: Partial<RunRecord> = {}): R
 
 const stored = (metrics: Metrics): StoredBoot['metrics'] =>
   Object.fromEntries(
-    Object.entries(metrics).map(([id, { value: v, bound, n, rounds, roundBounds }]) => [
+    Object.entries(metrics).map(([id, { value: v, bound, n, rounds, roundBounds, spacing }]) => [
       id,
-      { value: v, bound, n, rounds, ...(roundBounds && { roundBounds }) },
+      { value: v, bound, n, rounds, ...(roundBounds && { roundBounds }), ...(spacing && { spacing }) },
     ]),
   );
 

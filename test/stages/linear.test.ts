@@ -36,6 +36,7 @@ test('the knee is where misses cross 5 %, interpolated between steps', () => {
   const knee = metrics['knee.rate']!;
   assert.equal(knee.bound, 'exact');
   assert.ok(near(knee.value, 20 + (0.05 / 0.25) * 10, 0.01), String(knee.value));
+  assert.equal(knee.spacing, 10);
   assert.deepEqual(
     curve!.map((point) => point.held),
     [true, true, false, false],
@@ -53,6 +54,7 @@ test('all steps held: the knee is above the last; none held: below the first', (
   assert.deepEqual([held.value, held.bound], [40, 'above']);
   const missed = measure(plan, rowsWith(plan, [0.2, 0.3, 0.5, 1]), { config: { slo: SLO } }).metrics['knee.rate']!;
   assert.deepEqual([missed.value, missed.bound], [10, 'below']);
+  assert.deepEqual([held.spacing, missed.spacing], [undefined, undefined]);
 });
 
 test('one unlucky low step does not end the load line: misses are made to rise with load', () => {
