@@ -80,12 +80,12 @@ on:
   workflow_dispatch:
 permissions:
   contents: read
-concurrency:
-  group: plimsoll-\${{ github.ref }}
-  cancel-in-progress: \${{ github.event_name == 'pull_request' }}
 jobs:
   gate:
     if: github.event_name == 'pull_request'
+    concurrency:
+      group: plimsoll-\${{ github.ref }}
+      cancel-in-progress: true
     runs-on: ${n}
     timeout-minutes: 180
     permissions:
@@ -96,7 +96,7 @@ jobs:
         with:
           persist-credentials: false
 ${t}      - uses: plimsoll-dev/plimsoll@v0
-${r}${Wi}  baseline:
+${r}${Wi}  baseline: # no concurrency: GitHub would cancel the run that waits, and its boot would be lost
     if: github.event_name != 'pull_request'
     runs-on: ${n}
     timeout-minutes: 60

@@ -145,7 +145,7 @@ export const PLAYS: readonly Play[] = [
       }),
     fault: ({ comments, checks }) =>
       has(comments.filter(({ body }) => body.includes('untrusted run')).length, 'comments') ??
-      has(checks.filter(({ conclusion }) => conclusion === 'neutral').length, 'neutral checks'),
+      has(checks.filter(({ conclusion }) => conclusion === 'action_required').length, 'checks that wait for somebody'),
   },
   {
     workflow: 'examples/workflows/chatops.yml',

@@ -190,12 +190,12 @@ on:
   workflow_dispatch:
 permissions:
   contents: read
-concurrency:
-  group: plimsoll-\${{ github.ref }}
-  cancel-in-progress: \${{ github.event_name == 'pull_request' }}
 jobs:
   gate:
     if: github.event_name == 'pull_request'
+    concurrency:
+      group: plimsoll-\${{ github.ref }}
+      cancel-in-progress: true
     runs-on: ${runner}
     timeout-minutes: 180
     permissions:
@@ -206,7 +206,7 @@ jobs:
         with:
           persist-credentials: false
 ${install}      - uses: plimsoll-dev/plimsoll@v0
-${token}${UPLOAD}  baseline:
+${token}${UPLOAD}  baseline: # no concurrency: GitHub would cancel the run that waits, and its boot would be lost
     if: github.event_name != 'pull_request'
     runs-on: ${runner}
     timeout-minutes: 60

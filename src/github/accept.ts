@@ -54,6 +54,30 @@ export async function findAccept(
 }
 
 /**
+ * In the merge queue: the accept of the pull request that this entry adds. It is of that pull request's head, so the
+ * entry must be its head on the base and nothing else; the entries that it waits behind would be accepted with it.
+ * @throws what the API throws
+ */
+export async function findQueuedAccept(
+  api: Api,
+  target: CommentTarget,
+  { baseRef, headSha }: { readonly baseRef: string; readonly headSha: string },
+  own: Pick<Marker, 'config' | 'name'>,
+): Promise<Accepted | null> {
+  const { owner, repo, prNumber: pull_number } = target;
+  const [tip, entry, pull] = await Promise.all([
+    api.rest.git.getRef({ owner, repo, ref: `heads/${baseRef}` }),
+    api.rest.git.getCommit({ owner, repo, commit_sha: headSha }),
+    api.rest.pulls.get({ owner, repo, pull_number }),
+  ]);
+  const head = pull.data.head.sha;
+  const [below, merged = head] = entry.data.parents.map(({ sha }) => sha);
+  if (below !== tip.data.object.sha || merged !== head || entry.data.parents.length > 2) return null;
+  // A squash does not name the head that is in it: what was accepted later may be another.
+  return await findAccept(api, target, { ...own, head, until: entry.data.committer.date });
+}
+
+/**
  * After a merge: why the level of this commit is a new one; null where nobody accepted that.
  * @throws what the API throws
  */

@@ -141,12 +141,12 @@ export async function acceptCheck(
 
 /**
  * Green only where the report is; whatever makes the step fail is no success.
- * @param unvouched somebody must vouch for the run before anything may rest on it: `neutral` would pass for required
+ * @param untrusted nobody vouches for the run, so nothing passes by it: branch protection takes `neutral` for passed
  */
-export function conclusionOf(tone: Tone, exitCode: number, cancelled: boolean, unvouched = false): Conclusion {
+export function conclusionOf(tone: Tone, exitCode: number, cancelled: boolean, untrusted = false): Conclusion {
   if (cancelled) return 'cancelled';
   if (exitCode !== 0) return 'failure';
-  if (unvouched) return 'action_required';
+  if (untrusted) return 'action_required';
   return ({ green: 'success', neutral: 'neutral', warn: 'neutral', fail: 'failure', invalid: 'failure' } as const)[
     tone
   ];

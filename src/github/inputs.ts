@@ -86,8 +86,9 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): I
 }
 
 /**
- * Takes the runner's credentials out of the environment once they are read: `run:` steps do not get them either, and
- * the deployment, which inherits it, is the code under review. Returns what an upload needs of them.
+ * Takes the runner's credentials out of the environment once they are read: the deployment, which inherits it, is the
+ * code under review. A `run:` step gets only the one for OIDC, where the job has `id-token: write`; here it is left out
+ * all the same. Returns what an upload needs of them.
  */
 export function dropCredentials(env: NodeJS.ProcessEnv): RunnerAccess {
   const access = { token: env.ACTIONS_RUNTIME_TOKEN ?? '', resultsUrl: env.ACTIONS_RESULTS_URL ?? '' };

@@ -5,7 +5,7 @@ import * as core from '@actions/core';
 import { EXIT } from '../errors.ts';
 import type { Accepted, Stands } from '../judge/accept.ts';
 import type { Chart, DrawnChart } from '../report/charts.ts';
-import { acceptedByMerge, findAccept } from './accept.ts';
+import { acceptedByMerge, findAccept, findQueuedAccept } from './accept.ts';
 import { type Api, createApi, explainFailure } from './api.ts';
 import { chartsFolder, pushCharts } from './charts-branch.ts';
 import { type CheckResult, type CheckTarget, cancelCheck, checkName, completeCheck, openCheck } from './check.ts';
@@ -137,15 +137,21 @@ export async function publishCharts(leg: Leg, charts: readonly Chart[]): Promise
   }
 }
 
-/** Whether what was reported on this very commit has been accepted meanwhile. Never throws: what cannot be read is not. */
+/** Whether what was reported on this very commit, or on the one that the queue adds, has been accepted. Never throws: what cannot be read is not. */
 export async function readAccept(leg: Leg): Promise<Accepted | null> {
   const { inputs, event, configPath: config, cancelled } = leg;
-  if (event.kind !== 'pull_request' || event.prNumber === null || inputs.token === '') return null;
-  const { owner, repo, prNumber, headSha: head } = event;
+  const { kind, owner, repo, prNumber, headSha, baseRef } = event;
+  if ((kind !== 'pull_request' && kind !== 'merge_group') || prNumber === null || inputs.token === '') return null;
+  const [pull, own] = [
+    { owner, repo, prNumber },
+    { config, name: inputs.name },
+  ];
   try {
     const limit = AbortSignal.any([cancelled, AbortSignal.timeout(OPEN_LIMIT_MS)]);
     return await withApi(leg, limit, (api) =>
-      findAccept(api, { owner, repo, prNumber }, { config, name: inputs.name, head }),
+      kind === 'merge_group'
+        ? findQueuedAccept(api, pull, { baseRef: baseRef!, headSha }, own)
+        : findAccept(api, pull, { ...own, head: headSha }),
     );
   } catch (error) {
     core.info(inertLine(explainFailure(error, 'read whether the change was accepted', 'pull-requests: read')));

@@ -11,7 +11,7 @@ const ONLY_FOR: readonly (readonly [Inputs['mode'], EventContext['kind'], string
 
 /** @throws PlimsollError USAGE or FORK_REFUSED */
 export function refuseWhatMustNotRun(
-  inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef' | 'gate'>,
+  inputs: Pick<Inputs, 'allowForks' | 'mode' | 'baseRef' | 'gate' | 'artifact'>,
   event: Pick<EventContext, 'kind' | 'isFork' | 'baseRef'>,
 ): void {
   const only = ONLY_FOR.find(([mode, kind]) => (mode === inputs.mode) !== (kind === event.kind));
@@ -25,8 +25,14 @@ export function refuseWhatMustNotRun(
       { hint: `Change \`on:\` of the workflow or \`mode\`; examples/workflows/ has a workflow for each.` },
     );
   }
-  // Nothing of the change is started.
-  if (inputs.mode === 'comment' || inputs.mode === 'command') return;
+  if (inputs.mode === 'comment' || inputs.mode === 'command') {
+    if (!inputs.artifact) return; // nothing of the change is started
+    throw new PlimsollError(
+      'USAGE',
+      `\`mode: ${inputs.mode}\` does not go with \`artifact: true\`: nothing is measured, so there are no files to keep.`,
+      { hint: 'Leave artifact at `false`; the workflow that measures keeps the files.' },
+    );
+  }
   if (event.kind === 'pull_request_target') {
     throw new PlimsollError(
       'USAGE',

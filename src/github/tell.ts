@@ -45,7 +45,7 @@ export async function tellVerdict(leg: Leg, judged: Judged, stored: Stored): Pro
       comment,
       summary: renderSummary(judged),
       check: {
-        conclusion: conclusionOf(tone, exitCode, leg.cancelled.aborted, untrusted && leg.inputs.gate === 'check'),
+        conclusion: conclusionOf(tone, exitCode, leg.cancelled.aborted, untrusted),
         title: headline,
         summary: comment,
         annotations: annotationsOf(verdict.sla, pathInRepository(process.cwd(), leg.configPath)),

@@ -444,7 +444,10 @@ suite('the bundled action', { concurrency: 3 }, () => {
       assert.equal(ended.code, 0, ended.log);
       assert.ok(['pass', 'warn'].includes(ended.outputs.verdict!), ended.outputs.verdict);
       assert.ok(ended.summary.length > 200);
-      assert.equal(stage.fake.requests.length, 0);
+      const methods = stage.fake.requests.map(({ method }) => method);
+      // The queue's entry is asked whether its change was accepted; nothing is written.
+      assert.deepEqual(methods, event === 'merge_group' ? ['GET', 'GET', 'GET'] : []);
+      assert.deepEqual(stage.fake.violations, []);
     });
   }
 

@@ -97,21 +97,33 @@ suite('the bundled action in mode comment', { concurrency: 2 }, () => {
     assert.match(comment!.body, /Against the baseline/);
     assert.match(comment!.body, /actions\/runs\/90\b/);
     const [check] = stage.fake.checks;
-    assert.deepEqual([check!.head_sha, check!.conclusion, check!.name], [HEAD, 'neutral', `Plimsoll: ${NAME}`]);
+    assert.deepEqual([check!.head_sha, check!.conclusion, check!.name], [HEAD, 'action_required', `Plimsoll: ${NAME}`]);
     for (const text of [comment!.body, check!.title!, check!.summary!, ended.summary])
       assert.doesNotMatch(text, /✅|🟢|\bPassed\b/u);
     assert.equal(ended.outputs.report, 'plimsoll-artifact');
     assert.deepEqual(stage.fake.violations, []);
   });
 
-  test('with gate: check nothing that the fork says makes the required check pass', async (t) => {
-    const stage = await scene(t);
-    lay(stage, recordAt(1));
-    const ended = await tell(t, stage, { gate: 'check' });
-    assert.equal(ended.code, 0, ended.log);
-    assert.equal(stage.fake.checks[0]!.conclusion, 'action_required');
-    assert.deepEqual(stage.fake.violations, []);
-  });
+  for (const gate of ['job', 'check']) {
+    test(`with gate: ${gate} nothing that the fork says makes a required check pass, accepted or not`, async (t) => {
+      const stage = await scene(t);
+      lay(stage, recordAt(1));
+      const ended = await tell(t, stage, { gate });
+      assert.equal(ended.code, 0, ended.log);
+      assert.equal(stage.fake.checks[0]!.conclusion, 'action_required');
+      stage.fake.permissions.grace = 'write';
+      stage.fake.add(
+        { login: 'grace', type: 'User' },
+        '/plimsoll accept FP8',
+        new Date(Date.now() + 10_000).toISOString(),
+      );
+      lay(stage, recordAt(1.3));
+      const accepted = await tell(t, stage, { gate });
+      assert.deepEqual([accepted.code, accepted.outputs.verdict], [0, 'warn'], accepted.log);
+      assert.equal(stage.fake.checks[1]!.conclusion, 'action_required');
+      assert.deepEqual(stage.fake.violations, []);
+    });
+  }
 
   test('a breach fails the job and the check run; a second run updates the one comment', async (t) => {
     const stage = await scene(t, '1us');

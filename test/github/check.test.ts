@@ -139,6 +139,9 @@ test('green only where the report is green and the step succeeds; a cancel is ne
       assert.equal(conclusionOf(tone, exitCode, false), 'failure');
   assert.equal(conclusionOf('invalid', 0, false), 'failure');
   assert.equal(conclusionOf('green', 0, true), 'cancelled');
+  for (const tone of ['green', 'neutral', 'warn'] as const)
+    assert.equal(conclusionOf(tone, 0, false, true), 'action_required', 'an untrusted run passes nothing');
+  assert.equal(conclusionOf('green', 1, false, true), 'failure');
 });
 
 test('a verdict leaves the exit status only for a check run that was completed, errors never do', () => {

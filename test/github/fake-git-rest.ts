@@ -55,7 +55,13 @@ export const GIT_OPERATIONS: Operations = {
     GET({ git }, parameters) {
       const commit = git.commits.get(parameters.commit_sha ?? '');
       if (!commit || !isOurRepository(parameters)) return NOT_FOUND;
-      const said = { sha: commit.oid, message: commit.message, tree: { sha: git.addTree(commit.files) } };
+      const said = {
+        sha: commit.oid,
+        message: commit.message,
+        tree: { sha: git.addTree(commit.files) },
+        parents: commit.parents.map((sha) => ({ sha, url: commitUrl(sha), html_url: commitUrl(sha) })),
+        committer: { name: 'GitHub', email: 'noreply@github.com', date: commit.at ?? '2026-01-01T00:00:00Z' },
+      };
       return { status: 200, body: answerOf('get', OLD_COMMIT, 200, said) };
     },
   },

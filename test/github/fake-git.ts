@@ -11,6 +11,8 @@ export interface FakeCommit {
   readonly files: ReadonlyMap<string, string>;
   readonly parents: readonly string[];
   readonly message: string;
+  /** When it was committed; absent: it does not matter. */
+  readonly at?: string;
 }
 export interface FakePull {
   readonly number: number;

@@ -131,7 +131,7 @@ test('the log of a failure is the build’s or the newest boot’s, masked, and 
 });
 
 test('what must not run is refused in words: the base’s code for a pull request, a fork’s, a baseline of a change', () => {
-  const inputs = { allowForks: false, mode: 'gate', baseRef: '', gate: 'job' } as const;
+  const inputs = { allowForks: false, mode: 'gate', baseRef: '', gate: 'job', artifact: false } as const;
   const event = { kind: 'pull_request', isFork: false, baseRef: 'main' } as const;
   refuseWhatMustNotRun(inputs, event);
   refuseWhatMustNotRun({ ...inputs, allowForks: true }, { ...event, isFork: true });
@@ -152,6 +152,15 @@ test('what must not run is refused in words: the base’s code for a pull reques
     event: { kind: 'workflow_run', baseRef: null },
   });
   refuseWhatMustNotRun({ ...inputs, mode: 'comment' }, { ...event, kind: 'workflow_run', isFork: true });
+  for (const [mode, kind] of [
+    ['comment', 'workflow_run'],
+    ['command', 'issue_comment'],
+  ])
+    refused('USAGE', /`mode: \w+` does not go with `artifact: true`/, {
+      inputs: { mode, artifact: true },
+      event: { kind, baseRef: null },
+    });
+  refuseWhatMustNotRun({ ...inputs, artifact: true }, event);
   refused('FORK_REFUSED', /fork/, { event: { isFork: true } });
   refused('USAGE', /mode: baseline/, { inputs: { mode: 'baseline' } });
   refused('USAGE', /gate: check/, {
