@@ -274,7 +274,7 @@ const DRAW = 2;
 const DRIFT_ADVICE = 'Fix the output lengths (workload.output with ignoreEos), or record a baseline with the new ones.';
 const BASE_ADVICE =
   'Read the end of deployment-<boot>.log of the base in the run folder; the change itself was measured.';
-const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
+export const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
 function outputDrift(stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>): string | null {
   const change = outputChange(stage);
