@@ -15,7 +15,7 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
-import { hasSegment, pinnedKnee } from './lookup.ts';
+import { hasSegment, heldKnee, pinnedKnee } from './lookup.ts';
 import { driftOfRun } from './output-length.ts';
 import { addPairs } from './pairs.ts';
 import { prune, tidy } from './prune.ts';
@@ -267,8 +267,8 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
 
 /** Median over the ramps of the boot; null where even the first step did not hold. */
 function kneeOf(measured: Measured): number | null {
-  const knee = measured.metrics['knee.rate'];
-  if (!knee || knee.bound === 'below') return null;
+  const knee = heldKnee(measured.metrics);
+  if (knee === null) return null;
   const rounds = knee.rounds.filter((round) => round !== null).sort((left, right) => left - right);
   const middle = rounds.length / 2;
   const median = rounds.length === 0 ? knee.value : (rounds[Math.ceil(middle) - 1]! + rounds[Math.floor(middle)]!) / 2;

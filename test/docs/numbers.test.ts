@@ -81,6 +81,16 @@ const JUDGING: typeof MEASURING = [
   ['judge/load-shed.ts', 'SUSPICION', (value) => `(p ≤ ${percent(value)}`],
   ['judge/load-shed.ts', 'SHORTER', (value) => `more than ${percent(value)} shorter`],
   ['judge/deployment-failure.ts', 'MOST_FAILED', (value) => `more than ${percent(value)} of the requests failed`],
+  [
+    'judge/deployment-failure.ts',
+    'MOST_FAILED',
+    (value) => `than the baseline did, by more than ${100 * value} points`,
+  ],
+  [
+    'judge/deployment-failure.ts',
+    'MOST_FAILED_UNBASELINED',
+    (value) => `without a baseline, more than ${percent(value)} of them`,
+  ],
   ['judge/deployment-failure.ts', 'CLEARLY_BELOW', (value) => `below ${percent(value)} of the baseline's knee`],
   ['judge/level-change.ts', 'CHANGE_ALPHA', (value) => `Student's t at ${percent(value)}, shared`],
   ['judge/drift.ts', 'FEWEST_FOR_TREND', (value) => `a trend over ${WORDS[value]} baseline boots`],
