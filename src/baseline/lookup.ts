@@ -20,6 +20,12 @@ export const hasSegment = (file: BaselineFile | null, reason: string): boolean =
     histories?.some(({ segments }) => segments.some((segment) => segment.reason === reason)),
   );
 
+/** A boot's knee as a load that was held; null where there is none, as where even the first step did not hold. */
+export const heldKnee = <T extends { readonly bound: string }>(metrics: Readonly<Record<string, T>>): T | null => {
+  const knee = metrics['knee.rate'];
+  return knee === undefined || knee.bound === 'below' ? null : knee;
+};
+
 /** The knee that shares of a load refer to: null until a linear stage found one. */
 export const pinnedKnee = (file: BaselineFile | null): number | null =>
   file?.stages.linear?.at(-1)?.segments.at(-1)?.pinned.kneeRate ?? null;

@@ -15,7 +15,8 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
-import { hasSegment, pinnedKnee } from './lookup.ts';
+import { hasSegment, heldKnee, pinnedKnee } from './lookup.ts';
+import { driftOfRun } from './output-length.ts';
 import { addPairs } from './pairs.ts';
 import { prune, tidy } from './prune.ts';
 import { BASELINE_VERSION, type BaselineFile, type History, type Segment, type StoredBoot } from './schema.ts';
@@ -40,6 +41,8 @@ export interface AddResult {
   readonly added: readonly string[];
   /** What was not added, with the reason. */
   readonly refused: readonly string[];
+  /** Why the run begins a new level; null = it joins the one that is there, or is the first of all. */
+  readonly begun: string | null;
 }
 
 /**
@@ -49,9 +52,8 @@ export interface AddResult {
  */
 export function addRun(file: BaselineFile | null, record: RunRecord, given: AddOptions): AddResult {
   if (file) refuseForeign(file, record);
-  const { newSegment, ...others } = given;
-  const isBegun = newSegment?.once === true && hasSegment(file, newSegment.reason);
-  const options: AddOptions = isBegun ? others : given;
+  const newSegment = newLevel(file, record, given);
+  const options: AddOptions = { keep: given.keep, ...(newSegment && { newSegment }) };
   const draft: BaselineFile = structuredClone(file ?? emptyFile(record, options.keep));
   draft.keep = options.keep;
   const added: string[] = [];
@@ -60,8 +62,20 @@ export function addRun(file: BaselineFile | null, record: RunRecord, given: AddO
     refused.push(`run ${record.id}: it is incomplete (${record.statusReason ?? 'no reason given'})`);
   else if (record.interleaved) addPairs(draft, record, added, refused);
   else for (const boot of record.boots) addBoot(draft, record, boot, options, added, refused);
-  if (added.length === 0 && file) return { file, added, refused };
-  return { file: prune(draft, options.keep), added, refused };
+  if (added.length === 0 && file) return { file, added, refused, begun: null };
+  const isLevel = added.length > 0 && !record.interleaved;
+  return { file: prune(draft, options.keep), added, refused, begun: isLevel ? (newSegment?.reason ?? null) : null };
+}
+
+/**
+ * What the run begins, as was asked for; else by itself where its answers are of another length: one level cannot hold
+ * both, and a baseline whose answers changed for good could never be recorded again.
+ */
+function newLevel(file: BaselineFile | null, record: RunRecord, { newSegment }: AddOptions): AddOptions['newSegment'] {
+  const isBegun = newSegment?.once === true && hasSegment(file, newSegment.reason);
+  if (newSegment !== undefined && !isBegun) return newSegment;
+  const drift = file && driftOfRun(file, record);
+  return drift === null ? undefined : { reason: drift };
 }
 
 /** Whether any boot of a run is in the file, or was before it was pruned. */
@@ -260,8 +274,8 @@ const storedBoot = (record: RunRecord, boot: BootRecord, measured: Measured, id:
 
 /** Median over the ramps of the boot; null where even the first step did not hold. */
 function kneeOf(measured: Measured): number | null {
-  const knee = measured.metrics['knee.rate'];
-  if (!knee || knee.bound === 'below') return null;
+  const knee = heldKnee(measured.metrics);
+  if (knee === null) return null;
   const rounds = knee.rounds.filter((round) => round !== null).sort((left, right) => left - right);
   const middle = rounds.length / 2;
   const median = rounds.length === 0 ? knee.value : (rounds[Math.ceil(middle) - 1]! + rounds[Math.floor(middle)]!) / 2;

@@ -30,6 +30,7 @@ export const baselineCommand = (): Command => {
         ...(flags.keep === undefined ? {} : { keep: flags.keep }),
         ...(flags.newSegment === undefined ? {} : { newSegment: { reason: flags.newSegment } }),
       });
+      if (stored.begun !== null) process.stdout.write(`a new segment begins: ${stored.begun}\n`);
       for (const added of stored.added) process.stdout.write(`added ${added}\n`);
       for (const refused of stored.refused) process.stdout.write(`refused ${refused}\n`);
       if (stored.added.length === 0) {

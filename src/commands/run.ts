@@ -137,6 +137,7 @@ export function printReport(report: ReportInput): void {
 /** Adds the run's valid boots to the store and says what was added or refused. */
 export function storeRun(result: RunResult, baselines: string): void {
   const stored = addRunToStore(baselines, result.record);
+  if (stored.begun !== null) process.stderr.write(`baseline: a new segment begins: ${stored.begun}\n`);
   for (const added of stored.added) process.stderr.write(`baseline: added ${added}\n`);
   for (const refused of stored.refused) process.stderr.write(`baseline: refused ${refused}\n`);
   if (stored.path !== null) process.stderr.write(`baseline: ${stored.path}\n`);

@@ -2,12 +2,11 @@
 // Nothing in the working tree changes.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders are quoted here, not filled
 
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { ensureRef, readAtRef } from '../baseline/git.ts';
+import { ensureRef, git, readAtRef } from '../baseline/git.ts';
 import { PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import type { EventContext } from './event.ts';
@@ -17,7 +16,8 @@ import type { EventContext } from './event.ts';
  * @throws PlimsollError GIT_UNREACHABLE unless HEAD is the event's head or a merge commit that has it as a parent
  */
 export function requireHead(repo: string, { headSha }: Pick<EventContext, 'headSha'>): void {
-  const [head, commit] = [git(repo, ['rev-parse', 'HEAD']).trim(), git(repo, ['cat-file', '-p', 'HEAD'])];
+  const head = git(repo, ['rev-parse', 'HEAD'], 'read HEAD').trim();
+  const commit = git(repo, ['cat-file', '-p', 'HEAD'], 'read HEAD');
   // From the commit itself: a shallow clone has no parents to walk to.
   const parents = [...commit.split('\n\n', 1)[0]!.matchAll(/^parent ([0-9a-f]+)$/gm)].map(([, parent]) => parent);
   if (head === headSha || (parents.length > 1 && parents.includes(headSha))) return;
@@ -130,19 +130,4 @@ function readChecked(path: string): Buffer | null {
   } catch {
     return null;
   }
-}
-
-function git(repo: string, args: readonly string[]): string {
-  const result = spawnSync('git', ['-c', `safe.directory=${resolve(repo)}`, ...args], {
-    cwd: repo,
-    env: { ...process.env, LC_ALL: 'C' },
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  if (result.status === 0) return result.stdout;
-  throw new PlimsollError(
-    'GIT_UNREACHABLE',
-    `Git could not read HEAD: ${(result.error?.message ?? result.stderr).trim().replaceAll(/\s*\n\s*/g, ' · ')}`,
-    { hint: 'Is this a checkout, with a commit in it? actions/checkout makes one.', cause: result.error },
-  );
 }

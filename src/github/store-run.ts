@@ -2,7 +2,6 @@
 // made; whatever cannot be committed is a warning that says what is missing and where the run is kept.
 
 import * as core from '@actions/core';
-import type { BaselineFile } from '../baseline/schema.ts';
 import { addRunToStore, badgePath } from '../baseline/store.ts';
 import { EXIT } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
@@ -32,8 +31,7 @@ export async function storeRun(leg: Leg, judged: ReportInput & { readonly exitCo
   const { record, exitCode } = judged;
   const accepted = await readMergedAccept(leg);
   const stored = addRunToStore(inputs.baselines, record, newSegmentOf(accepted));
-  if (stored.path !== null && hasBegun(stored.file, record.id, accepted))
-    core.info(inertLine(`baseline: a new segment begins: ${accepted}`));
+  if (stored.begun !== null) core.info(inertLine(`baseline: a new segment begins: ${stored.begun}`));
   for (const added of stored.added) core.info(inertLine(`baseline: added ${added}`));
   for (const refused of stored.refused) warn(`baseline: not added: ${refused}`);
   if (stored.path === null) return NOTHING_STORED;
@@ -53,11 +51,6 @@ export async function storeRun(leg: Leg, judged: ReportInput & { readonly exitCo
     );
   return { url, changed: true };
 }
-
-const hasBegun = ({ stages }: BaselineFile, runId: string, accepted: string | null): boolean =>
-  Object.values(stages)
-    .flat()
-    .some(({ segments }) => segments.some(({ id, reason }) => id === runId && reason === accepted));
 
 async function commitRun(leg: Leg, kept: Kept, exitCode: number): Promise<Committed> {
   const { inputs, event, cancelled } = leg;

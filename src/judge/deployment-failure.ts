@@ -2,6 +2,7 @@
 // is the cliff, and part of the curve.
 
 import { mean } from 'simple-statistics';
+import { heldKnee } from '../baseline/lookup.ts';
 import type { StageName } from '../config/schema.ts';
 import { formatValue } from '../metrics-format.ts';
 import type { BootRecord } from '../record/schema.ts';
@@ -117,10 +118,12 @@ function failingBelowKnee(stage: StageEvidence, kneeRate: number | null): Findin
   ];
 }
 
-/** Geometric mean of the baseline's knees. */
-export function kneeOf(baseline: readonly BootMetrics[]): number | null {
-  const knees = baseline
-    .map((boot) => boot.metrics['knee.rate']?.value ?? null)
-    .filter((value) => value !== null && value > 0) as number[];
+/**
+ * Geometric mean of the baseline's knees, each a load that it held.
+ * @param pinned what an earlier boot held, for where none of these says anything about the ramp
+ */
+export function kneeOf(baseline: readonly BootMetrics[], pinned: number | null): number | null {
+  if (baseline.every(({ metrics }) => (metrics['knee.rate']?.value ?? null) === null)) return pinned;
+  const knees = baseline.map(({ metrics }) => heldKnee(metrics)?.value ?? 0).filter((value) => value > 0);
   return knees.length === 0 ? null : Math.exp(mean(knees.map(Math.log)));
 }

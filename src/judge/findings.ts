@@ -8,7 +8,7 @@ import type { Decision } from './decide.ts';
 import { driftFindings } from './drift.ts';
 import { openSentence, where, worseSentence } from './headline.ts';
 import { isShed } from './load-shed.ts';
-import type { StageEvidence } from './standing.ts';
+import { RECORD_ADVICE, type StageEvidence } from './standing.ts';
 import type { Comparison, Finding, Outcome, SlaResult, StageStanding } from './verdict.ts';
 
 type Severity = Finding['severity'];
@@ -216,7 +216,6 @@ function standingFinding(standings: readonly StageStanding[], input: FindingsInp
 
 const uncompared = ({ failOn, onMissingBaseline }: FindingsInput): Severity =>
   failOn.includes('unbaselined') || onMissingBaseline === 'fail' ? 'fail' : 'warn';
-const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
 /** What a boot lost does not vanish behind the other boots' values. */
 const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>

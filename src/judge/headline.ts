@@ -1,5 +1,6 @@
 // Sentences about numbers, for people: what a comparison found, and the one line that heads a report.
 
+import { isDrift } from '../baseline/output-length.ts';
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatChangeInterval, formatMetricValue, formatValue } from '../metrics-format.ts';
 import type { RunRecord } from '../record/schema.ts';
@@ -65,9 +66,9 @@ function passed({ mode, comparisons, sla, stages, against }: HeadlineInput): str
     .filter((clause) => clause !== null)
     .join(', ');
   if (mode === 'measure') return `Measured, not compared: ${rules}`;
-  const compared = stages.some((stage) => stage.standing === 'compared');
+  const hasLevel = stages.some(({ standing, reason }) => standing === 'compared' || isDrift(reason));
   if (mode === 'baseline')
-    return `${compared ? 'Measured for the baseline' : 'Measured as a first baseline'}: ${rules}`;
+    return `${hasLevel ? 'Measured for the baseline' : 'Measured as a first baseline'}: ${rules}`;
   const gates = comparisons.filter((one) => one.gate);
   const improved = gates.filter((one) => one.verdict === 'improved').map((one) => `${where(one)} (${changeOf(one)})`);
   if (improved.length > 0) return `Passed, improved against ${against}: ${improved.join(', ')}; ${rules}`;

@@ -54,7 +54,7 @@ export function judge(input: JudgeInput): Verdict {
     boots: record.boots,
     stages,
     baselineHas: (stage) => (record.interleaved ? baseCameThrough(record, stage) : storedBootsOf(input, stage) > 0),
-    kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? []) ?? pinnedKnee(storedFile(lookup)),
+    kneeRate: kneeOf(stages.find(({ stage }) => stage === 'linear')?.baseline ?? [], pinnedKnee(storedFile(lookup))),
   });
   const sla = policy.sla.map((rule) =>
     judgeSla(

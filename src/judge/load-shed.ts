@@ -1,11 +1,12 @@
 // What improves while failures rise or answers get shorter is not an improvement: less was served. Such comparisons
 // lose their "improved", and the verdict says why.
 
+import { outputChange } from '../baseline/output-length.ts';
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatMetricValue } from '../metrics-format.ts';
 import type { Decision } from './decide.ts';
 import { ERROR_METRICS } from './selection.ts';
-import { outputChange, type StageEvidence } from './standing.ts';
+import type { StageEvidence } from './standing.ts';
 import type { Comparison, Finding } from './verdict.ts';
 
 /** Evidence enough to distrust an improvement; a verdict on errors themselves needs far more. */

@@ -3,9 +3,9 @@
 
 import { withoutRun } from '../baseline/ledger.ts';
 import { historyOf, pinnedUnits } from '../baseline/lookup.ts';
+import { outputDrift } from '../baseline/output-length.ts';
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
-import { formatValue } from '../metrics-format.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, RunRecord } from '../record/schema.ts';
 import { type MeasuredBoot, type Pairing, pairUp, sameSource, whyNoPair } from './pairs.ts';
@@ -78,6 +78,9 @@ export function standStage(stage: StageName, input: StandingInput): StageEvidenc
   if (found.kind === 'no')
     return evidence(input.record.mode === 'baseline' ? { ...found.standing, standing: 'measured' } : found.standing);
   const drift = outputDrift({ stage, candidate, baseline: found.baseline, closedLoop });
+  // Of a level that is recorded it is news, not a fault: the store begins a segment with it.
+  if (drift !== null && input.record.mode === 'baseline')
+    return evidence(stand(stage, 'measured', `${drift}; with this run a new segment begins`, null));
   if (drift !== null) return { ...evidence(stand(stage, 'invalid', drift, DRIFT_ADVICE), found), candidate: [] };
   return {
     ...evidence(stand(stage, 'compared', null, null), found),
@@ -267,68 +270,10 @@ export function fields(differences: readonly FactDifference[]): string {
   return `${shown.join(', ')}${differences.length > 3 ? ` and ${differences.length - 3} more` : ''}`;
 }
 
-/** Longer or shorter answers than this share are another workload: normalising them away would hide real change. */
-const MOST_DRIFT = 0.05;
-/** Four standard errors of a mean whose single lengths scatter by half of it. */
-const DRAW = 2;
 const DRIFT_ADVICE = 'Fix the output lengths (workload.output with ignoreEos), or record a baseline with the new ones.';
 const BASE_ADVICE =
   'Read the end of deployment-<boot>.log of the base in the run folder; the change itself was measured.';
-const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
-
-function outputDrift(stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>): string | null {
-  const change = outputChange(stage);
-  if (change === null || Math.abs(change.share) <= MOST_DRIFT + change.byDraw) return null;
-  // Failing long answers shorten the mean of the successful ones: that is load being shed, and errors carry it.
-  const [here, there] = [worstErrors(stage.candidate) ?? 0, worstErrors(stage.baseline) ?? 0];
-  if (change.share < 0 && here > there + ERRORS_THAT_SHORTEN) return null;
-  return `the workload drifted: answers are ${(100 * Math.abs(change.share)).toFixed(1)} % ${change.share < 0 ? 'shorter' : 'longer'} than the baseline's (${change.text})`;
-}
-
-const ERRORS_THAT_SHORTEN = 0.002;
-
-export interface OutputChange {
-  /** −0.1 = answers are 10 % shorter. */
-  readonly share: number;
-  /** What of it may come from the two sides having drawn other requests. */
-  readonly byDraw: number;
-  /** "180 → 160 tokens". */
-  readonly text: string;
-}
-
-/**
- * How much the answers' length moved: as the share of what was asked for, where both sides have it; else as mean
- * tokens, but not on a ramp, where the mean depends on the steps that ran. null = not known.
- */
-export function outputChange(
-  stage: Pick<StageEvidence, 'stage' | 'candidate' | 'baseline' | 'closedLoop'>,
-): OutputChange | null {
-  const { candidate, baseline } = stage;
-  const have = (id: string): boolean => meanOf(candidate, id) !== null && meanOf(baseline, id) !== null;
-  const ids = stage.stage === 'linear' ? ['output.share'] : ['output.share', 'output.tokens.mean'];
-  const id = ids.find(have);
-  if (id === undefined) return null;
-  const [here, there] = [meanOf(candidate, id)!, meanOf(baseline, id)!];
-  if (there <= 0) return null;
-  // In closed loop a faster side answers more requests, and a ramp that goes on longer too: the two sides draw others.
-  const n = Math.min(...[...candidate, ...baseline].flatMap((boot) => boot.metrics[id]?.n ?? []));
-  const otherDraws = stage.closedLoop || stage.stage === 'linear';
-  const text =
-    id === 'output.share'
-      ? `${formatValue('share', there)} → ${formatValue('share', here)} of the tokens asked for`
-      : `${there.toFixed(0)} → ${here.toFixed(0)} tokens`;
-  return { share: here / there - 1, byDraw: otherDraws ? DRAW / Math.sqrt(Math.max(1, n)) : 0, text };
-}
-
-function meanOf(boots: readonly BootMetrics[], id: string): number | null {
-  const values = boots.map((boot) => boot.metrics[id]?.value ?? null).filter((value) => value !== null);
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function worstErrors(boots: readonly BootMetrics[]): number | null {
-  const values = boots.map((boot) => boot.metrics['errors.rate']?.value ?? null).filter((value) => value !== null);
-  return values.length === 0 ? null : Math.max(...values);
-}
+export const RECORD_ADVICE = 'Record a baseline: run with --mode baseline on the base branch.';
 
 const stand = (
   stage: StageName,

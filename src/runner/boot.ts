@@ -4,7 +4,7 @@
 import type { StageName } from '../config/schema.ts';
 import { bootDeployment, type Deployment } from '../deployment/boot.ts';
 import { readSubject } from '../deployment/subject.ts';
-import { PlimsollError } from '../errors.ts';
+import { type ErrorCode, PlimsollError } from '../errors.ts';
 import type { LoadPlan } from '../load/plan.ts';
 import { startMonitor } from '../monitor/monitor.ts';
 import { asStored, type BootRecord } from '../record/schema.ts';
@@ -40,7 +40,8 @@ export interface BootResult {
 
 /**
  * Never throws for what the deployment does under load.
- * @throws PlimsollError WORKLOAD_INVALID where the workload does not fit what the engine says of itself
+ * @throws PlimsollError WORKLOAD_INVALID where the workload does not fit what the candidate's engine says of itself;
+ *   CLIENT_LIMITS, OUT_NOT_WRITABLE, INTERNAL: what this machine lacks
  */
 export async function measureBoot(context: BootContext): Promise<BootResult> {
   const startedAt = new Date().toISOString();
@@ -56,13 +57,30 @@ export async function measureBoot(context: BootContext): Promise<BootResult> {
       onProgress: (message) => context.progress.note(message),
     });
   } catch (error) {
-    if (!(error instanceof PlimsollError)) throw error;
+    if (!isOfDeployment(error)) throw error;
     return notReady(context, startedAt, error);
   }
   await using _deployment = deployment;
   // Awaited here: the deployment goes when this function returns.
   return await measureReady(context, deployment, startedAt);
 }
+
+const OF_DEPLOYMENT: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'COMMAND_NOT_FOUND',
+  'PORT_TAKEN',
+  'BUILD_FAILED',
+  'BOOT_EXITED',
+  'BOOT_TIMEOUT',
+  'WORKLOAD_INVALID',
+  'CANCELLED',
+]);
+/**
+ * Of an error on the way to the first load: it is about what was to be booted. A full disk or a client at its limits
+ * is this machine's, and nothing that a side could be blamed or excused for.
+ */
+export const isOfDeployment = (error: unknown): error is PlimsollError =>
+  error instanceof PlimsollError && OF_DEPLOYMENT.has(error.code);
 
 /** A boot that gave nothing, for this reason. */
 export function notReady(
@@ -103,6 +121,8 @@ async function measureReady(context: BootContext, deployment: Deployment, starte
     unitsOf = await calibrated(context, deployment);
   } catch (error) {
     if (signal.aborted) return ended('cancelled', 'cancelled');
+    // What the base's engine says of itself is a reason not to compare, as a base that does not boot is.
+    if (context.side === 'base' && isOfDeployment(error)) return notReady(context, startedAt, error);
     throw error;
   }
   for (const [position, plan] of plans.entries()) {

@@ -3,9 +3,8 @@
 
 import { historyOf, pinnedUnits } from '../baseline/lookup.ts';
 import type { BaselineLookup } from '../baseline/schema.ts';
-import { PlimsollError } from '../errors.ts';
 import type { BootRecord, RunRecord } from '../record/schema.ts';
-import { type BootContext, type BootResult, measureBoot, notReady, spoiltByClient } from './boot.ts';
+import { type BootContext, type BootResult, isOfDeployment, measureBoot, notReady, spoiltByClient } from './boot.ts';
 import { unfinished, withBoot, withoutBoot, withUnits } from './record.ts';
 import type { Side } from './sides.ts';
 
@@ -31,7 +30,8 @@ const MAX_DISCARDED = 2;
 /**
  * @param sides in the order in which they are booted
  * @param pair null where the candidate is booted alone
- * @throws PlimsollError where the candidate is not ready in the first boot of all, or its build fails
+ * @throws PlimsollError where the candidate is not ready in the first boot of all, or its build fails; on either side
+ *   what this machine lacks: CLIENT_LIMITS, OUT_NOT_WRITABLE, INTERNAL
  */
 export async function takeTurn(
   before: RunRecord,
@@ -99,7 +99,7 @@ function sectionOf(index: number, { side, config }: Side, pair: number | null, r
 
 type OfBoot = Pick<BootContext, 'boot' | 'pair' | 'historyOf' | 'unitsOf' | 'onCalibrated' | 'onStage'>;
 
-/** What goes wrong with the base is a reason not to compare, and not this change's doing. */
+/** A base that cannot be built or booted is a reason not to compare, and not this change's doing. */
 async function oneBoot(of: Side, context: TurnContext, own: OfBoot): Promise<BootResult> {
   const { build, lookup: _, save: __, noRoom: ___, ...shared } = context;
   const startedAt = new Date().toISOString();
@@ -113,9 +113,9 @@ async function oneBoot(of: Side, context: TurnContext, own: OfBoot): Promise<Boo
   };
   try {
     await build(of);
-    return await measureBoot(boot);
   } catch (error) {
-    if (of.side === 'base' && error instanceof PlimsollError) return notReady(boot, startedAt, error);
+    if (of.side === 'base' && isOfDeployment(error)) return notReady(boot, startedAt, error);
     throw error;
   }
+  return measureBoot(boot);
 }

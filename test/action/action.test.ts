@@ -1,7 +1,7 @@
 // The action as the runner starts it: the bundled file as a process, in a clone, against a fake GitHub.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -372,6 +372,46 @@ suite('the bundled action', { concurrency: 3 }, () => {
       ],
     );
     assert.deepEqual(stage.fake.violations, []);
+  });
+
+  test('a push after which the answers are shorter is committed too, as a new level', async (t) => {
+    const port = await freePort();
+    const rules = (eosMedian: number): string =>
+      config({
+        port,
+        command: [
+          ...[process.execPath, join(dist.path, 'cli.js'), 'sim', '--port', String(port)],
+          ...['--eos-median-tokens', String(eosMedian)],
+        ],
+      }).replace('ignoreEos: true', 'ignoreEos: false');
+    const stage = await scene(t, { 'plimsoll.yml': rules(1_000) }, { 'plimsoll.yml': rules(2) });
+    const { git } = stage.fake;
+    git.push('main', {}, stage.baseSha);
+    const main = shallowClone(t, stage.origin, 'main');
+    const push = (): Promise<Ended> =>
+      runStep(
+        t,
+        stepOf(stage, {
+          cwd: main.path,
+          event: 'push',
+          payload: { after: stage.baseSha },
+          inputs: { mode: 'baseline' },
+        }),
+      );
+    assert.equal((await push()).code, 0);
+    writeFileSync(join(main.path, 'plimsoll.yml'), rules(2));
+    const second = await push();
+    says(second, 0, 'pass');
+    assert.match(second.log, /a new segment begins: the workload drifted: answers are [\d.]+ % shorter/);
+    const [file] = readdirSync(join(main.path, 'baselines/sim'));
+    const stored = JSON.parse(git.read('main', `baselines/sim/${file}`)!) as BaselineFile;
+    assert.deepEqual(
+      stored.stages.benchmark![0]!.segments.map(({ reason, boots }) => [reason.split(':')[0], boots.length]),
+      [
+        ['first baseline', 1],
+        ['the workload drifted', 1],
+      ],
+    );
   });
 
   test('mode baseline: what the branch or the token does not allow is told, and the exit status stays the run’s', async (t) => {

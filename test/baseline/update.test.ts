@@ -142,6 +142,60 @@ test('editing one stage leaves the history of the others alone, and going back f
   assert.equal(file.stages['step-surge']![0]!.segments[0]!.reason, 'the workload of this stage changed');
 });
 
+// ---- answers of another length ---------------------------------------------------------------------------------
+
+/** A benchmark whose answers take this share of what was asked for, beside a ramp that does not know. */
+const answering = (share: number, errors = 0, tokenSource: 'usage' | 'chunks' = 'usage') => {
+  const stream = { coalescedShare: 0, tokensPerChunk: 1, tokenSource };
+  return [
+    measured(
+      'benchmark',
+      { 'ttft.p95': metric([100]), 'output.share': metric([share]), 'errors.rate': metric([errors]) },
+      { stream },
+    ),
+    measured('linear', { 'knee.rate': metric([20]) }, { stream }),
+  ];
+};
+const reasonsOf = (file: BaselineFile, stage: 'benchmark' | 'linear' = 'benchmark') =>
+  file.stages[stage]!.at(-1)!.segments.map(({ reason, boots }) => [reason, boots.length]);
+
+test('answers of another length begin a segment of every stage, which says so; the next run joins it', () => {
+  const before = addAll([record([answering(0.5)]), record([answering(0.51)])]);
+  const first = addRun(before, record([answering(0.7), answering(0.7)], { id: 'longer' }), { keep: 10 });
+  const reason =
+    "the workload drifted: answers are 38.6 % longer than the baseline's (50.5 % → 70 % of the tokens asked for)";
+  assert.equal(first.begun, reason);
+  assert.deepEqual(first.refused, []);
+  for (const stage of ['benchmark', 'linear'] as const)
+    assert.deepEqual(reasonsOf(first.file, stage), [
+      ['first baseline', 2],
+      [reason, 2],
+    ]);
+  assert.equal(pinnedKnee(first.file), 20, 'the pin stays');
+  const next = addRun(first.file, record([answering(0.71)]), { keep: 10 });
+  assert.equal(next.begun, null);
+  assert.deepEqual(
+    reasonsOf(next.file).map(([, boots]) => boots),
+    [2, 3],
+  );
+  const again = addRun(next.file, record([answering(0.7)], { id: 'longer' }), { keep: 10 });
+  assert.deepEqual([again.added, again.begun], [[], null]);
+});
+
+test('a reason that was given goes before the one that was found, and shed load, other counts and incomplete runs begin nothing', () => {
+  const before = addAll([record([answering(0.5)])]);
+  const given = addRun(before, record([answering(0.7)]), { keep: 10, newSegment: { reason: 'accepted' } });
+  assert.equal(given.begun, 'accepted');
+  const once = { keep: 10, newSegment: { reason: 'accepted', once: true } };
+  assert.match(addRun(given.file, record([answering(0.9)]), once).begun ?? '', /28\.6 % longer/);
+  assert.equal(addRun(before, record([answering(0.4, 0.1)]), { keep: 10 }).begun, null, 'long answers failed');
+  const counted = addRun(before, record([answering(0.7, 0, 'chunks')]), { keep: 10 });
+  assert.match(counted.refused.join(), /counted by chunks/);
+  const cut = { ...record([answering(0.7)]), status: 'incomplete' as const, statusReason: 'killed' };
+  assert.equal(addRun(before, cut, { keep: 10 }).begun, null);
+  assert.equal(addRun(null, record([answering(0.7)]), { keep: 10 }).begun, null);
+});
+
 test('all boots of one run begin one new segment, with its reason; the old segment stays', () => {
   const before = addAll([benchmarkRun(100), benchmarkRun(101)]);
   const stage = measured('benchmark', { 'ttft.p95': metric([200, 201, 199, 200, 202]) });

@@ -168,6 +168,26 @@ test('answers that end early are another workload in every stage, on a ramp too'
   }
 });
 
+test('a run that records a level takes answers of another length as news: a note that a new segment begins', () => {
+  for (const stage of STAGES) {
+    const input = withShares(stage, 1, 0.8);
+    const verdict = judge({ ...input, record: { ...input.record, mode: 'baseline' } });
+    assert.equal(verdict.outcome, 'pass', stage);
+    assert.equal(standing(verdict, stage)?.standing, 'measured');
+    assert.deepEqual(verdict.comparisons, [], 'nothing is compared with answers of another length');
+    assert.match(verdict.headline, /^Measured for the baseline/);
+    assert.deepEqual(
+      verdict.findings.map(({ severity, message }) => [severity, message]),
+      [
+        [
+          'info',
+          `${stage} is not compared: the workload drifted: answers are 20.0 % shorter than the baseline's (100 % → 80 % of the tokens asked for); with this run a new segment begins.`,
+        ],
+      ],
+    );
+  }
+});
+
 test('a baseline that has no output share is compared as before', () => {
   assert.equal(standing(judge(withShares('linear', null, 0.8)), 'linear')?.standing, 'compared');
   assert.equal(judge(withShares('benchmark', null, 0.8)).outcome, 'pass');

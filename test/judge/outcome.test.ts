@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type JudgeInput, judge } from '../../src/judge/judge.ts';
+import { standsOf } from '../../src/judge/accept.ts';
+import { type JudgeInput, judge, type Policy } from '../../src/judge/judge.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import {
@@ -14,6 +15,7 @@ import {
   record,
   STAGES,
   stageOf,
+  type Value,
   value,
   world,
 } from './fixture.ts';
@@ -342,7 +344,11 @@ test('answers of another length mean nothing on a ramp, which may stop elsewhere
 
 // ---- deployments that die ------------------------------------------------------------------------------------
 
-const dead = (stage: 'benchmark' | 'linear' | 'step-surge', rate: number, options: { baseline?: boolean } = {}) => {
+const dead = (
+  stage: 'benchmark' | 'linear' | 'step-surge',
+  rate: number,
+  options: { baseline?: boolean; lookup?: JudgeInput['lookup'] } = {},
+) => {
   const random = createRandom('dead');
   const noise = { boot: 0.005, round: 0.005 };
   const before = STAGES.slice(0, STAGES.indexOf(stage)).map((one) => stageOf(one, metricsOf(one, random, noise)));
@@ -355,7 +361,7 @@ const dead = (stage: 'benchmark' | 'linear' | 'step-surge', rate: number, option
   return judge({
     ...base,
     record: record([boot(1, [...before, died], { end: 'died', reason: 'the deployment ended (SIGKILL)' })]),
-    lookup: options.baseline === false ? { kind: 'none', reason: 'none' } : base.lookup,
+    lookup: options.baseline === false ? { kind: 'none', reason: 'none' } : (options.lookup ?? base.lookup),
   });
 };
 
@@ -397,6 +403,32 @@ test('a death on the ramp below the knee that the baseline held fails; past it, 
   assert.ok(verdict.findings.some((finding) => finding.kind === 'note' && finding.message.includes('its cliff')));
 });
 
+/** A baseline whose ramps held so much of their first step; a knee was pinned when it still held more. */
+const neverHeld = (knees: readonly Value[]): JudgeInput['lookup'] => {
+  const ramp = history(
+    'linear',
+    knees.map((knee) => ({ 'knee.rate': knee })),
+  );
+  const [segment] = ramp.segments;
+  return found({ linear: [{ ...ramp, segments: [{ ...segment!, pinned: { kneeRate: 41 } }] }] });
+};
+
+test('a knee below the first step is no load that the baseline held', () => {
+  const below = value([10], { bound: 'below' });
+  const never = dead('linear', 10, { lookup: neverHeld([below, below]) });
+  assert.equal(
+    never.findings.some(({ kind }) => kind === 'deployment_failed'),
+    false,
+    never.headline,
+  );
+  assert.ok(never.findings.some(({ message }) => message.includes('its cliff')));
+  assert.match(
+    dead('linear', 10, { lookup: neverHeld([below, value([30])]) }).headline,
+    /held the SLO up to 30 req\/s/,
+  );
+  assert.match(dead('linear', 10, { lookup: neverHeld([]) }).headline, /held the SLO up to 41 req\/s/);
+});
+
 test('a death in a surge that the baseline came through fails', () => {
   assert.equal(dead('step-surge', 80).findings[0]?.kind, 'deployment_failed');
 });
@@ -427,6 +459,46 @@ test('failing requests on steps that the baseline held are a failure of the depl
     withStage(healthy(), 'linear', (one) => ({ ...one, curve: [step(10, 0), step(20, 0), step(60, 0.9)] })),
   );
   assert.equal(beyond.outcome, 'pass');
+});
+
+/** The benchmark of each boot fails such a share of its requests. */
+const failing = (shares: readonly number[], borne: number, failOn: Policy['failOn'] = []) => {
+  const input = healthy({ boots: shares.length, stages: ['benchmark'] });
+  const boots = input.record.boots.map((one, index) => ({
+    ...one,
+    stages: one.stages.map((stage) => ({
+      ...stage,
+      metrics: { ...stage.metrics, 'errors.rate': value([shares[index]!]) },
+    })),
+  }));
+  const [base] = input.lookup.file.stages.benchmark!;
+  const segments = base!.segments.map((segment) => ({
+    ...segment,
+    boots: segment.boots.map((one) => ({ ...one, metrics: { ...one.metrics, 'errors.rate': value([borne]) } })),
+  }));
+  return {
+    ...input,
+    record: { ...input.record, boots },
+    lookup: found({ benchmark: [{ ...base!, segments }] }),
+    policy: policy({ failOn, comparison: { ...policy().comparison, gates: [] } }),
+  };
+};
+
+test('failing requests in benchmark fail the run, whatever failOn says, and nobody can accept that', () => {
+  const failed = judge(failing([0.08, 0.1], 0.02));
+  assert.equal(failed.outcome, 'fail');
+  assert.equal(
+    failed.findings[0]?.message,
+    '9 % of the requests failed in benchmark; the baseline bore the same load with 2 %.',
+  );
+  assert.equal(standsOf(failed), 'final');
+  assert.notEqual(judge(failing([0.08, 0.065], 0.02)).outcome, 'fail', 'one boot is within 5 points');
+
+  const unbaselined = (share: number) =>
+    judge({ ...failing([share], 0), lookup: { kind: 'none', reason: 'nothing is stored yet' } });
+  assert.equal(unbaselined(0.6).outcome, 'fail');
+  assert.equal(unbaselined(0.6).findings[0]?.message, '60 % of the requests failed in benchmark.');
+  assert.notEqual(unbaselined(0.4).outcome, 'fail');
 });
 
 // ---- modes and provenance ------------------------------------------------------------------------------------
