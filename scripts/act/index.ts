@@ -1,5 +1,6 @@
 // Runs the example workflows through act, the workflow runner, in host mode (no container): the action of this working
-// tree as a workflow starts it, against a fake GitHub. `npm run test:act [-- TEXT]` plays those with TEXT in their names.
+// tree as a workflow starts it, against a fake GitHub. `npm run test:act [-- TEXT]` plays those with TEXT in their names,
+// and those that they come after.
 // Needs Go for installing act into .cache/, once, and nothing else from the network. Exits 0 when all went as they should.
 
 import { execFile, execFileSync } from 'node:child_process';
@@ -25,7 +26,8 @@ const artifacts = join(scratch, 'artifacts');
 try {
   const commits = snapshot();
   const standIns = makeStandIns();
-  const chosen = PLAYS.filter(({ workflow }) => workflow.includes(process.argv[2] ?? ''));
+  const named = PLAYS.filter(({ workflow }) => workflow.includes(process.argv[2] ?? ''));
+  const chosen = PLAYS.filter((play) => named.includes(play) || named.some(({ after }) => after === play.workflow));
   let failed = 0;
   for (const play of chosen) {
     const fault = await run(play, commits, standIns);
@@ -41,6 +43,8 @@ try {
 /** @returns what is wrong with it, with act's log on stderr; null = nothing */
 async function run(play: Play, commits: Commits, standIns: readonly string[]): Promise<string | null> {
   await using fake = await startFakeGitHub();
+  // Nobody finds the artifacts of another story.
+  if (play.after === undefined) rmSync(artifacts, { recursive: true, force: true });
   play.arrange?.(fake, commits);
   git('checkout', '--quiet', play.branch);
   const event = join(scratch, 'event.json');

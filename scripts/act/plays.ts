@@ -14,6 +14,8 @@ export interface Play {
   readonly workflow: string;
   readonly event: string;
   readonly branch: 'main' | 'change';
+  /** The workflow whose artifacts it takes; that one's play comes right before it, then. */
+  readonly after?: string;
   readonly args?: readonly string[];
   payload(commits: Commits): object;
   arrange?(fake: FakeGitHub, commits: Commits): void;
@@ -116,8 +118,8 @@ export const PLAYS: readonly Play[] = [
     fault: ({ comments }, verdict) => passed(verdict) ?? has(comments.length, 'comments', 0),
   },
   {
-    // Of what fork-run.yml left.
     workflow: 'examples/workflows/fork-comment.yml',
+    after: 'examples/workflows/fork-run.yml',
     event: 'workflow_run',
     branch: 'main',
     payload: ({ head }) => ({

@@ -42,6 +42,8 @@ export interface UploadOptions {
 
 /** An hour of soak leaves a few hundred megabytes. */
 const LIMIT_MS = 600_000;
+const STDERR_LIMIT = 64 * 1024;
+const QUOTE_LIMIT = 2_000;
 /** What an artifact's name may not have in it, by the library's own check. */
 const FORBIDDEN = /[\\/":<>|*?\r\n]+/g;
 
@@ -59,7 +61,7 @@ export async function uploadArtifact({ folder, name, access, event, signal }: Up
   const job = { name: artifactName(name), folder, files: filesSince(folder, performance.timeOrigin) };
   if (job.files.length === 0) throw new Error(`this step left no files in ${folder}.`);
   const answer = await ask(job, access, AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]));
-  if ('problem' in answer) throw new Error(explain(answer.problem, job.name));
+  if ('problem' in answer) throw new Error(explain(quotable(answer.problem, access.token), job.name));
   const { owner, repo, serverUrl, runId } = event;
   const url = `${serverUrl}/${owner}/${repo}/actions/runs/${runId}/artifacts/${answer.id}`;
   return { name: job.name, url, files: job.files.length, bytes: answer.bytes };
@@ -86,19 +88,34 @@ async function ask(job: UploadJob, { token, resultsUrl }: RunnerAccess, signal: 
   const env = { ...process.env, ACTIONS_RUNTIME_TOKEN: token, ACTIONS_RESULTS_URL: resultsUrl };
   const child = spawn(process.execPath, [fileURLToPath(entry), JSON.stringify(job)], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // What the library logs has workflow commands in it, which are for the runner that it does not reach here.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     signal,
     killSignal: 'SIGKILL',
   });
+  // From its beginning: one that starts within a line could start within an address.
   let said = '';
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-2_000)));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(0, STDERR_LIMIT)));
   return await new Promise((resolve) => {
     let answer: UploadAnswer | null = null;
-    child.on('message', (message) => (answer = message as UploadAnswer));
-    child.on('error', (error) => resolve({ problem: signal.aborted ? lateness(signal) : error.message }));
-    child.on('close', (code) => resolve(answer ?? { problem: `the upload ended with ${code}: ${said.trim()}` }));
+    child.on('message', (message) => (answer ??= message as UploadAnswer));
+    child.on('error', (error) => resolve(answer ?? { problem: signal.aborted ? lateness(signal) : error.message }));
+    child.on('close', (code) =>
+      resolve(answer ?? { problem: `the upload ended with ${code}: ${quotable(said, token)}` }),
+    );
   });
+}
+
+/** Without commands to the runner, what is signed into addresses, and the token: it goes into a log that many can read. */
+export function quotable(problem: string, token: string): string {
+  return problem
+    .split(/\r?\n/)
+    .filter((line) => !line.trimStart().startsWith('::'))
+    .join('\n')
+    .replace(/((?:[a-z][a-z0-9+.-]*:\/)?\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1')
+    .replaceAll(token, '***')
+    .trim()
+    .slice(0, QUOTE_LIMIT);
 }
 
 const lateness = ({ reason }: AbortSignal): string =>

@@ -1,33 +1,16 @@
 // Carries out a LoadPlan: workers, one clock for all, rows and live figures on the way, accounts at the end. Every
 // planned request ends as a row or is counted as dropped.
 
-import { Worker } from 'node:worker_threads';
-import { PlimsollError } from '../errors.ts';
-import type { WorkloadRef } from '../workload/workload.ts';
-import type { ShardAccounts } from './accounts.ts';
-import { connectionsOf, readRoom } from './foresee.ts';
-import { type Limits, limitError, openFilesNow, readLimits, shortageOf } from './limits.ts';
+import { hire, type LoadJob } from './crew.ts';
+import { readRoom } from './foresee.ts';
+import { openFilesNow, readLimits } from './limits.ts';
 import { createLiveFigures } from './live.ts';
 import { mergeAccounts } from './merge.ts';
 import type { LoadPlan } from './plan.ts';
 import type { LoadProgress, LoadResult, PeakUse } from './result.ts';
 import { unpackRows } from './rows.ts';
 import { endOf } from './shard.ts';
-import type { Target } from './target.ts';
 import type { Timeline } from './timeline.ts';
-import type { FromWorker, ToWorker, WorkerJob } from './worker.ts';
-
-export interface LoadJob {
-  readonly plan: LoadPlan;
-  readonly target: Target;
-  readonly workload: WorkloadRef;
-  /** Threads; each carries every n-th request. */
-  readonly workers: number;
-  /** Values that must not come back in a row's error: servers quote what they were started with. */
-  readonly secrets?: readonly string[];
-  /** How long an answer took in the warm-up: connections for the first phase are opened by it. null = not known. */
-  readonly answerMs?: number | null;
-}
 
 export interface LoadHooks {
   /** Rows as they end, at least ten times a second. */
@@ -43,8 +26,6 @@ export interface LoadHooks {
 /** From `start` to time zero: the messages must have arrived. */
 const LEAD_MS = 20;
 const PROGRESS_MS = 500;
-/** A third of it is a semi-space: what dies young is cleared in smaller, shorter steps, and memory stays down. */
-const RESOURCES = { maxYoungGenerationSizeMb: 24 };
 /** Dead: so many requests in a row, over at least so long, found nobody to connect to. */
 const DEAD_REQUESTS = 20;
 const DEAD_MS = 2_000;
@@ -57,7 +38,8 @@ const DEAD_MS = 2_000;
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
   const limits = readLimits();
-  const [crew, room] = await Promise.all([hire(job, limits), readRoom(job.target.url, limits)]);
+  const [crew, room] = await Promise.all([hire(job, limits, hooks.signal), readRoom(job.target.url, limits)]);
+  if (crew === null) return cancelledBefore(plan);
   try {
     const originMs = performance.now() + LEAD_MS;
     const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
@@ -136,122 +118,22 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
   }
 }
 
+/** Time zero never came: nothing was due, and nothing was sent. */
+function cancelledBefore(plan: LoadPlan): LoadResult {
+  const books = mergeAccounts(
+    plan,
+    Number.NEGATIVE_INFINITY,
+    [],
+    plan.phases.map(() => 0),
+  );
+  return { end: 'cancelled', reason: 'cancelled', originMs: performance.now(), offeredMs: 0, durationMs: 0, ...books };
+}
+
 interface Stop {
   readonly end: Exclude<LoadResult['end'], 'complete'>;
   readonly reason: string;
   readonly cut: boolean;
   readonly atMs: number;
-}
-
-interface Crew {
-  tell(message: ToWorker): void;
-  /** Resolves with the accounts of all; rejects with the first failure. */
-  run(onUpdate: (worker: number, update: Extract<FromWorker, { kind: 'update' }>) => void): Promise<ShardAccounts[]>;
-  dismiss(): Promise<unknown>;
-}
-
-/** Starts the workers and waits until all are ready. */
-async function hire(job: LoadJob, limits: Limits): Promise<Crew> {
-  // The bundle has worker.js beside it, the checkout worker.ts.
-  const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-  let onUpdate: Parameters<Crew['run']>[0] = () => {};
-  const members = Array.from({ length: Math.max(1, job.workers) }, (_, worker) => {
-    const workerData: WorkerJob = {
-      plan: job.plan,
-      target: job.target,
-      workloadRef: job.workload,
-      streamed: job.workload.config.stream,
-      worker,
-      workers: Math.max(1, job.workers),
-      secrets: job.secrets,
-      answerMs: job.answerMs,
-    };
-    const thread = new Worker(entry, { workerData, name: `load-${worker}`, resourceLimits: RESOURCES });
-    return employ(
-      thread,
-      (error) => failureOf(error, limits, job.plan),
-      (update) => onUpdate(worker, update),
-    );
-  });
-  const crew: Crew = {
-    tell(message) {
-      for (const { thread } of members) thread.postMessage(message);
-    },
-    run(listener) {
-      onUpdate = listener;
-      return Promise.all(members.map((member) => member.done));
-    },
-    dismiss: () => Promise.all(members.map(({ thread }) => thread.terminate())),
-  };
-  try {
-    await Promise.all(members.map((member) => member.loaded));
-    crew.tell({ kind: 'warm' });
-    await Promise.all(members.map((member) => member.ready));
-  } catch (error) {
-    await crew.dismiss();
-    throw error;
-  }
-  return crew;
-}
-
-function employ(
-  thread: Worker,
-  failureFor: (error: Error) => PlimsollError,
-  onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void,
-) {
-  const loaded = Promise.withResolvers<void>();
-  const ready = Promise.withResolvers<void>();
-  const done = Promise.withResolvers<ShardAccounts>();
-  const fail = (error: PlimsollError): void => {
-    for (const { promise, reject } of [loaded, ready, done]) {
-      // Whoever waits for one of them hears of it; the others must not count as unhandled.
-      promise.catch(() => {});
-      reject(error);
-    }
-  };
-  thread.on('message', (message: FromWorker) => {
-    switch (message.kind) {
-      case 'loaded':
-        loaded.resolve();
-        return;
-      case 'ready':
-        ready.resolve();
-        return;
-      case 'update':
-        onUpdate(message);
-        return;
-      case 'done':
-        done.resolve(message.accounts);
-        return;
-      case 'failed':
-        fail(
-          new PlimsollError(
-            message.code ?? 'INTERNAL',
-            message.message,
-            message.hint === undefined ? {} : { hint: message.hint },
-          ),
-        );
-    }
-  });
-  thread.on('error', (error) => fail(failureFor(error)));
-  thread.on('exit', (code) =>
-    fail(new PlimsollError('INTERNAL', `A load worker ended before its load did (exit code ${code})`)),
-  );
-  return { thread, loaded: loaded.promise, ready: ready.promise, done: done.promise };
-}
-
-/** What a worker died of: where files are short, it may not even find one to load its modules from. */
-function failureOf(error: NodeJS.ErrnoException, limits: Limits, plan: LoadPlan): PlimsollError {
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return new PlimsollError('CLIENT_LIMITS', `A load worker ran out of memory: ${error.message}`, {
-      hint: 'Raise client.workers, lower client.maxInFlight, or run the client on a machine with more memory.',
-      cause: error,
-    });
-  }
-  const shortage = shortageOf(error);
-  return shortage === null
-    ? new PlimsollError('INTERNAL', `A load worker failed: ${error.message}`, { cause: error })
-    : limitError(shortage, limits, connectionsOf(plan), 0);
 }
 
 /** Looks at rows as they end; says so once nothing answers any more. */

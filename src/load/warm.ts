@@ -1,6 +1,7 @@
 // Opens connections shortly before a phase needs them, so that its first requests don't wait for handshakes. Never more
 // than Little's law expects the phase to use: an idle connection can take a thread of the server (llama.cpp).
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Connections } from '../transport/connections.ts';
 import { concurrencyOf } from './foresee.ts';
 import type { Limits } from './limits.ts';
@@ -9,7 +10,7 @@ import type { Timeline } from './timeline.ts';
 import { meanThinkMs } from './users.ts';
 
 export interface Warmer {
-  /** For the first phase; before time zero. Resolves when they are open. */
+  /** For the first phase; before time zero. Resolves when they are open, or have taken too long: they are a favour. */
   first(): Promise<void>;
   /** Learns how long answers take. */
   ended(row: Timeline): void;
@@ -18,6 +19,7 @@ export interface Warmer {
 }
 
 const LEAD_MS = 1_000;
+const FIRST_LIMIT_MS = 30_000;
 /** So many answers of a phase make a mean. */
 const ANSWERS = 10;
 /** Of the limit of open files. */
@@ -43,7 +45,7 @@ export function createWarmer({ plan, workers, answerMs }: Share, connections: Co
     await connections.warm(Math.floor(Math.min(most, expected(next, meanMs)) / workers));
   };
   return {
-    first: () => warm(plan.phases[0]!),
+    first: () => Promise.race([warm(plan.phases[0]!), pause(FIRST_LIMIT_MS, undefined, { ref: false })]),
     ended(row) {
       if (row.outcome !== 'ok' || row.phase < phase) return;
       if (row.phase > phase) {

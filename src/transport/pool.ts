@@ -73,7 +73,8 @@ class Pool implements Connections, ConnectionOwner {
   async warm(count: number): Promise<number> {
     let left = count - this.all.size;
     const openSome = async (): Promise<void> => {
-      while (left-- > 0 && !this.destroyed)
+      // What the load opens meanwhile counts too.
+      while (left-- > 0 && this.all.size < count && !this.destroyed)
         if (!(await new Promise<boolean>((resolve) => this.connect(null, resolve)))) left = 0;
     };
     await Promise.all(Array.from({ length: Math.max(0, Math.min(WARM_AT_ONCE, left)) }, openSome));

@@ -1,11 +1,13 @@
-// The transport for what is not plain HTTP: undici's pool to one origin, for TLS and through the proxies of the
+// The transport for what is not plain HTTP: undici's clients of one origin, for TLS and through the proxies of the
 // environment. What undici's Dispatcher shape does not tell (when the socket was read, whether a connection is new, how
 // many are open) comes from its diagnostics channel.
 
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Client, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { proxiesFor, type Target, trustOf } from '../deployment/target.ts';
+import { Clients } from './clients.ts';
 import { decoded, type Stamp } from './decoding.ts';
 import {
   CONNECT_TIMEOUT_MS,
@@ -18,21 +20,29 @@ import {
   IDLE_TIMEOUT_MS,
 } from './waist.ts';
 
+/** By warm(). Fewer than of sockets that send nothing: each is a handshake and a request to a server at work. */
+const ASK_AT_ONCE = 32;
+
 /**
- * `open` counts the connections of this thread to the target's host, whoever opened them. warm() asks for the target's
- * own address `count` times at once, for undici opens a connection only for a request; what it answers is no matter.
+ * `open` counts the connections of this thread to the target's host, whoever opened them. A client of undici opens its
+ * connection only for a request: warm() asks for the target's own address over each, whatever that answers.
  */
 export function openUndici(target: Target, env: NodeJS.ProcessEnv = process.env): Connections {
   watchSockets();
-  const { origin, host, pathname } = new URL(target.url);
-  const dispatcher = createDispatcher(target, env);
+  const { host } = new URL(target.url);
   const once = new Set<Dispatcher>();
+  let isDestroyed = false;
+  /** Known from the first request on: a proxy's agent makes them then. */
+  let clients: Clients | null = null;
+  const dispatcher = createDispatcher(target, env, (made) => {
+    clients = made;
+  });
   const connections: Connections = {
     dispatcher: {
       dispatch({ fresh: mustBeFresh = false, headers, ...options }, handler) {
         const dispatching = { ...options, headers: headers as string[] };
         if (!mustBeFresh) return dispatcher.dispatch(dispatching, new Decoded(handler));
-        // A pool of its own, gone with its only request: undici hands out old connections first.
+        // Clients of its own, gone with their only request: those of the load are handed out when they are idle.
         const own = createDispatcher(target, env);
         once.add(own);
         own.dispatch(dispatching, new Decoded(handler));
@@ -46,22 +56,30 @@ export function openUndici(target: Target, env: NodeJS.ProcessEnv = process.env)
       return opened.get(host) ?? 0;
     },
     async warm(count) {
-      // All at once: a second batch would be given the connections of the first.
-      if (connections.open < count)
-        await Promise.all(Array.from({ length: count }, () => ask(dispatcher, origin, pathname, target.headers)));
+      let left = count - (clients?.size ?? 0);
+      const openSome = async (): Promise<void> => {
+        // What the load opens meanwhile counts too.
+        while (left-- > 0 && (clients?.size ?? 0) < count && !isDestroyed)
+          if (!(await ask(clients?.extra() ?? dispatcher, target))) left = 0;
+      };
+      await Promise.all(Array.from({ length: Math.max(0, Math.min(ASK_AT_ONCE, left)) }, openSome));
       return connections.open;
     },
     async destroy() {
+      isDestroyed = true;
       await Promise.all([dispatcher, ...once].map((each) => each.destroy()));
     },
   };
   return connections;
 }
 
-function createDispatcher(target: Target, env: NodeJS.ProcessEnv): Dispatcher {
+/** @param onMade gets the clients of the target */
+function createDispatcher(
+  target: Target,
+  env: NodeJS.ProcessEnv,
+  onMade: (clients: Clients) => void = () => {},
+): Dispatcher {
   const options = {
-    // One connection per request in flight: a pool with a limit would turn the open loop closed.
-    connections: null,
     pipelining: 1,
     // Ours alone: undici's would end requests under the name of an error.
     headersTimeout: 0,
@@ -71,23 +89,29 @@ function createDispatcher(target: Target, env: NodeJS.ProcessEnv): Dispatcher {
     maxHeaderSize: HEAD_LIMIT_BYTES,
     connect: { timeout: CONNECT_TIMEOUT_MS, ...trustOf(target) },
   };
+  const factory = (origin: string | URL, given: Client.Options): Clients => {
+    const clients = new Clients(origin, given);
+    onMade(clients);
+    return clients;
+  };
   const proxies = proxiesFor(target.url, env);
   return proxies === null
-    ? new Pool(new URL(target.url).origin, options)
-    : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect });
+    ? factory(new URL(target.url).origin, options)
+    : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect, factory });
 }
 
-/** Never rejects: a connection that can't be opened is the load's to find. */
-async function ask(
-  dispatcher: Dispatcher,
-  origin: string,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-): Promise<void> {
+/** @returns whether an answer came. Never rejects: a connection that can't be opened is the load's to find. */
+async function ask(dispatcher: Dispatcher, { url, headers }: Target): Promise<boolean> {
+  const { origin, pathname } = new URL(url);
   try {
-    const { body } = await request(`${origin}${path}`, { dispatcher, headers, headersTimeout: CONNECT_TIMEOUT_MS });
+    const { body } = await request(`${origin}${pathname}`, { dispatcher, headers, headersTimeout: CONNECT_TIMEOUT_MS });
     await body.dump();
-  } catch {}
+    // undici takes a connection back a turn after its answer.
+    await turn();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Between undici and the handler of one request. */

@@ -1,10 +1,12 @@
 // Uploads against a results service of ours, by the real library in a process of its own.
 
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { artifactName, type UploadOptions, uploadArtifact } from '../../src/github/artifact.ts';
+import { artifactName, quotable, type UploadOptions, uploadArtifact } from '../../src/github/artifact.ts';
 import { type FakeResults, startFakeResults } from './fake-results.ts';
 import { temporaryFolder } from './repository.ts';
 
@@ -59,4 +61,50 @@ test('a service that never answers is given up when the job is cancelled', async
   const cancel = setInterval(() => results.requests.length > 0 && job.abort(), 20);
   t.after(() => clearInterval(cancel));
   await assert.rejects(uploadArtifact(uploadOf(t, results, { signal: job.signal })), /cancelled/);
+});
+
+test('a blob that is refused is told without the signature of its address and the token', async (t) => {
+  await using results = await startFakeResults();
+  results.refuseBlobs(403);
+  await assert.rejects(uploadArtifact(uploadOf(t, results)), ({ message }: Error) => {
+    assert.ok(!message.includes('sig=') && !message.includes(results.token) && !/^::/m.test(message), message);
+    return message !== '';
+  });
+});
+
+test('connections that break off while the blob is sent are tried again, and a cancel ends that', async (t) => {
+  await using results = await startFakeResults();
+  results.refuseBlobs(null);
+  const job = new AbortController();
+  const cancel = setInterval(() => results.requests.some((each) => each.startsWith('PUT')) && job.abort(), 20);
+  t.after(() => clearInterval(cancel));
+  await assert.rejects(uploadArtifact(uploadOf(t, results, { signal: job.signal })), /cancelled/);
+});
+
+test('what is quoted has no commands to the runner, no queries of addresses and no token', () => {
+  const said = [
+    '::add-mask::s3cret',
+    'RestError: PUT https://blob.example/a/b.zip?sig=abc&se=1 failed: "http://x/?y=1" and /a/b?sig=d, why?',
+    '  ::debug::https://blob.example/a?sig=e',
+    'with t0ken',
+  ];
+  assert.equal(
+    quotable(said.join('\n'), 't0ken'),
+    'RestError: PUT https://blob.example/a/b.zip failed: "http://x/" and /a/b why?\nwith ***',
+  );
+});
+
+test('what the library throws out of a handler of an event is answered too', {
+  skip: process.platform !== 'linux' && 'needs a file that nobody can read',
+}, async () => {
+  await using results = await startFakeResults();
+  const job = { name: 'plimsoll', folder: '/proc/self', files: ['/proc/self/mem'] };
+  const child = fork(new URL('../../src/github/upload.ts', import.meta.url), [JSON.stringify(job)], {
+    env: { ...process.env, ACTIONS_RUNTIME_TOKEN: results.token, ACTIONS_RESULTS_URL: results.url },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  const ended = once(child, 'close');
+  const [answer] = (await once(child, 'message')) as [{ problem: string }];
+  assert.match(answer.problem, /zip creation/);
+  await ended;
 });

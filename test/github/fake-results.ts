@@ -19,6 +19,8 @@ export interface FakeResults extends AsyncDisposable {
   readonly requests: readonly string[];
   /** From now on every creation is answered like this; null = never. */
   refuse(status: number | null): void;
+  /** From now on a blob that is sent is answered like this; null = its connection is broken off. */
+  refuseBlobs(status: number | null): void;
 }
 
 const RUN = 'ce7f54c7-61c7-4aae-887f-30da475f5f1a';
@@ -40,6 +42,7 @@ export async function startFakeResults(): Promise<FakeResults> {
   const artifacts = new Map<string, ReadonlyMap<string, Buffer>>();
   const requests: string[] = [];
   let refusal: { readonly status: number | null } | null = null;
+  let blobRefusal: { readonly status: number | null } | null = null;
 
   const twirp = (method: string, call: Call): [status: number, body: object] => {
     if (call.workflowRunBackendId !== RUN || call.workflowJobRunBackendId !== JOB)
@@ -71,6 +74,11 @@ export async function startFakeResults(): Promise<FakeResults> {
     requests.push(`${request.method} ${path.pathname}`);
     const body = await bytesOf(request);
     if (!path.pathname.startsWith(TWIRP)) {
+      if (blobRefusal !== null) {
+        if (blobRefusal.status === null) request.socket.destroy();
+        else response.writeHead(blobRefusal.status).end(`${path} is refused`);
+        return;
+      }
       response.writeHead(store(path, body), { etag: '"1"', 'last-modified': new Date().toUTCString() }).end();
       return;
     }
@@ -96,6 +104,9 @@ export async function startFakeResults(): Promise<FakeResults> {
     requests,
     refuse: (status) => {
       refusal = { status };
+    },
+    refuseBlobs: (status) => {
+      blobRefusal = { status };
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

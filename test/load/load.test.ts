@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { workloadSchema } from '../../src/config/schema.ts';
 import { schedule, shard } from '../../src/load/arrivals.ts';
 import { type LoadHooks, runLoad } from '../../src/load/load.ts';
@@ -23,6 +24,7 @@ import {
   SSE_HEAD,
   startTorture,
   stream,
+  type TortureServer,
 } from './torture.ts';
 
 const workload: WorkloadRef = {
@@ -284,6 +286,19 @@ describe('an open-loop load', () => {
   });
 });
 
+/** Over TLS to a server that does not speak it: its connections, opened ahead, hang until they time out. */
+const handshakeless = (url: string): Parameters<typeof runLoad>[0] => ({
+  plan: planOf([[60_000, open(40)]]),
+  target: { url: url.replace('http:', 'https:'), headers: {} },
+  workload,
+  workers: 2,
+  answerMs: 1_000,
+});
+
+async function untilConnected(server: TortureServer): Promise<void> {
+  while (server.connections === 0) await turn();
+}
+
 describe('a load that ends early', () => {
   test('cancelled: returns within a second, with what was in flight as cut', async () => {
     await using server = await startTorture(silent);
@@ -310,7 +325,40 @@ describe('a load that ends early', () => {
     await using server = await startTorture(stream(1));
     const { result, rows } = await load(server.url, planOf([[60_000, open(1)]]), 1, { signal: AbortSignal.abort() });
     assert.equal(result.end, 'cancelled');
-    assert.ok(rows.length <= 1);
+    assert.deepEqual([rows.length, result.phases[0]!.planned, result.offeredMs], [0, 0, 0]);
+  });
+
+  test('cancelled while its connections are opened, by a server that answers none', async () => {
+    await using server = await startTorture(silent);
+    const abort = new AbortController();
+    let cancelledAt = 0;
+    const rows: Timeline[] = [];
+    const loading = runLoad(handshakeless(server.url), {
+      onRows: (batch) => rows.push(...batch),
+      signal: abort.signal,
+    });
+    await untilConnected(server);
+    cancelledAt = performance.now();
+    abort.abort();
+    const { end, reason, phases, gapsUs, tokensReceived, retries, offeredMs } = await loading;
+    assert.ok(performance.now() - cancelledAt < 2_000, `${performance.now() - cancelledAt} ms`);
+    assert.deepEqual([end, reason, offeredMs, retries, rows.length], ['cancelled', 'cancelled', 0, 0, 0]);
+    assert.deepEqual(
+      phases.map(({ planned, sent, dropped }) => [planned, sent, dropped]),
+      [[0, 0, 0]],
+      'nothing was due: planned = rows + dropped',
+    );
+    assert.deepEqual([gapsUs[0]!.totalCount, tokensReceived], [0, []]);
+  });
+
+  test('given up where a worker is not ready after a minute', async (t) => {
+    await using server = await startTorture(silent);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const loading = runLoad(handshakeless(server.url), { onRows: () => {} });
+    const failed = assert.rejects(loading, { code: 'INTERNAL', message: /not ready after 60 s/ });
+    await untilConnected(server);
+    t.mock.timers.tick(60_000);
+    await failed;
   });
 
   test('stopped: sends nothing more and lets what is in flight end', async () => {
