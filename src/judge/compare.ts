@@ -61,7 +61,7 @@ export interface CompareOptions {
 
 export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
   const { candidate, baseline, sameSloInBaseline } = sidesOf(stage, metric, options.tainted);
-  const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline);
+  const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline, candidate);
   const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
   const untested = whyUntested(metric, candidate, baseline, sameSloInBaseline, stage.pairing !== null);
   const attempt = untested === null ? testOf(stage, metric, candidate, baseline, margin) : null;
@@ -120,13 +120,20 @@ export function onScale(metric: ResolvedMetric, amount: number): number {
   return metric.better === 'higher' && amount < 1 ? -Math.log(1 - amount) : Math.log(1 + amount);
 }
 
-/** The minimum effect, never below what the client itself can distort. */
+/**
+ * The minimum effect, never below what the client itself can distort, nor below one step of the grid that a value was
+ * read off: a change of any size can move it by so much.
+ */
 export function smallestThatMatters(
   metric: ResolvedMetric,
   override: number | undefined,
   baseline: readonly Sample[],
+  candidate: readonly Sample[] = [],
 ): number {
-  const effect = onScale(metric, override ?? metric.minimumEffect);
+  const effect = Math.max(
+    onScale(metric, override ?? metric.minimumEffect),
+    ...[...baseline, ...candidate].map(({ spacing }) => spacing),
+  );
   if (metric.resolution === 0 || baseline.length === 0) return effect;
   if (metric.scale !== 'log') return Math.max(effect, metric.resolution);
   return Math.max(effect, Math.log1p(metric.resolution / fromScale(metric, centre(baseline))));

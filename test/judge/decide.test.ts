@@ -261,7 +261,8 @@ test('a load line that stays on one step of the load and then falls to the next 
       'linear',
     );
   assert.equal(judged(undefined, 64.5, 58, 60.5).verdict, 'regressed');
-  assert.equal(judged(8, 64.5, 58, 60.5).verdict, 'inconclusive');
+  assert.equal(judged(8, 64.5, 58, 60.5).verdict, 'unchanged');
+  assert.equal(judged(8, 64.5).verdict, 'unchanged', 'and that takes no second boot');
   assert.ok(judged(8, 64.5).sd! >= Math.log(72.5 / 64.5) / Math.sqrt(12) - 1e-9);
   assert.equal(judged(8, 64.5, 64.4, 64.6).verdict, 'unchanged');
   assert.equal(judged(8, 52.5, 50.5, 52.5).verdict, 'regressed');
