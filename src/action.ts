@@ -18,6 +18,7 @@ import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { tellOtherRun } from './github/second-step.ts';
 import { NOTHING_STORED, storeRun } from './github/store-run.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
+import { formatValue } from './metrics-format.ts';
 import { type RunMode, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
 import { createLogProgress, type Progress } from './runner/progress.ts';
@@ -70,7 +71,7 @@ async function keepFiles({ out, name }: Inputs, event: EventContext, access: Run
     const { signal } = interrupted;
     signal.throwIfAborted();
     const kept = await uploadArtifact({ folder: out, name, access, event, signal });
-    const size = kept.bytes === null ? '' : `, ${(kept.bytes / 1e6).toFixed(1)} MB`;
+    const size = kept.bytes === null ? '' : `, ${formatValue('bytes', kept.bytes)}`;
     core.info(`Artifact ${kept.name}: ${kept.files} files${size}, ${kept.url}`);
     writeArtifactUrl(kept.url);
   } catch (error) {

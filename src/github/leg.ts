@@ -137,15 +137,16 @@ export async function publishCharts(leg: Leg, charts: readonly Chart[]): Promise
   }
 }
 
-/** Whether what was reported on this very commit, or on the one that the queue adds, has been accepted. Never throws: what cannot be read is not. */
+/**
+ * Whether what was reported on this very commit, or on the one that the queue adds, has been accepted. Never throws:
+ * what cannot be read is not.
+ */
 export async function readAccept(leg: Leg): Promise<Accepted | null> {
   const { inputs, event, configPath: config, cancelled } = leg;
   const { kind, owner, repo, prNumber, headSha, baseRef } = event;
   if ((kind !== 'pull_request' && kind !== 'merge_group') || prNumber === null || inputs.token === '') return null;
-  const [pull, own] = [
-    { owner, repo, prNumber },
-    { config, name: inputs.name },
-  ];
+  const pull = { owner, repo, prNumber };
+  const own = { config, name: inputs.name };
   try {
     const limit = AbortSignal.any([cancelled, AbortSignal.timeout(OPEN_LIMIT_MS)]);
     return await withApi(leg, limit, (api) =>

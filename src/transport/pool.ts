@@ -12,6 +12,7 @@ import {
   type Handler,
   IDLE_MARGIN_MS,
   IDLE_TIMEOUT_MS,
+  openMissing,
   type RequestOptions,
   WARM_AT_ONCE,
 } from './waist.ts';
@@ -71,13 +72,11 @@ class Pool implements Connections, ConnectionOwner {
   }
 
   async warm(count: number): Promise<number> {
-    let left = count - this.all.size;
-    const openSome = async (): Promise<void> => {
-      // What the load opens meanwhile counts too.
-      while (left-- > 0 && this.all.size < count && !this.destroyed)
-        if (!(await new Promise<boolean>((resolve) => this.connect(null, resolve)))) left = 0;
-    };
-    await Promise.all(Array.from({ length: Math.max(0, Math.min(WARM_AT_ONCE, left)) }, openSome));
+    await openMissing(count, {
+      size: () => this.all.size,
+      openOne: async () => !this.destroyed && (await new Promise<boolean>((resolve) => this.connect(null, resolve))),
+      atOnce: WARM_AT_ONCE,
+    });
     return this.open;
   }
 

@@ -18,6 +18,7 @@ import {
   HEAD_LIMIT_BYTES,
   IDLE_MARGIN_MS,
   IDLE_TIMEOUT_MS,
+  openMissing,
 } from './waist.ts';
 
 /** By warm(). Fewer than of sockets that send nothing: each is a handshake and a request to a server at work. */
@@ -56,13 +57,11 @@ export function openUndici(target: Target, env: NodeJS.ProcessEnv = process.env)
       return opened.get(host) ?? 0;
     },
     async warm(count) {
-      let left = count - (clients?.size ?? 0);
-      const openSome = async (): Promise<void> => {
-        // What the load opens meanwhile counts too.
-        while (left-- > 0 && (clients?.size ?? 0) < count && !isDestroyed)
-          if (!(await ask(clients?.extra() ?? dispatcher, target))) left = 0;
-      };
-      await Promise.all(Array.from({ length: Math.max(0, Math.min(ASK_AT_ONCE, left)) }, openSome));
+      await openMissing(count, {
+        size: () => clients?.size ?? 0,
+        openOne: async () => !isDestroyed && (await ask(clients?.extra() ?? dispatcher, target)),
+        atOnce: ASK_AT_ONCE,
+      });
       return connections.open;
     },
     async destroy() {

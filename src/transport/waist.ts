@@ -56,3 +56,21 @@ export const HEAD_LIMIT_BYTES = 64 * 1024;
 /** For an answer that is not HTTP. It has the name of undici's error, so that nobody above needs to know who found it. */
 export const noHttp = (what: string): Error =>
   Object.assign(new Error(`Response does not match the HTTP/1.1 protocol (${what})`), { name: 'HTTPParserError' });
+
+export interface Opening {
+  /** Connections that are open or being opened. */
+  size(): number;
+  /** Opens one; false where it could not, and no more are to be tried. */
+  openOne(): Promise<boolean>;
+  /** So many at the same time. */
+  readonly atOnce: number;
+}
+
+/** Opens what is missing to `count`, what the load opens meanwhile included. Rejects with what `openOne` does. */
+export async function openMissing(count: number, { size, openOne, atOnce }: Opening): Promise<void> {
+  let left = count - size();
+  const openSome = async (): Promise<void> => {
+    while (left-- > 0 && size() < count) if (!(await openOne())) left = 0;
+  };
+  await Promise.all(Array.from({ length: Math.max(0, Math.min(atOnce, left)) }, openSome));
+}

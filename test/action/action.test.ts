@@ -87,6 +87,12 @@ const keeping = ({ token, url }: FakeResults): Partial<Step> => ({
   inputs: { artifact: 'true' },
   env: { ACTIONS_RUNTIME_TOKEN: token, ACTIONS_RESULTS_URL: `${url}/` },
 });
+/** A clone of main, and the step that records its baseline after a push. */
+function onMain(t: TestContext, stage: Scene): { readonly main: Repository; push(): Promise<Ended> } {
+  const main = shallowClone(t, stage.origin, 'main');
+  const given = { cwd: main.path, event: 'push', payload: { after: stage.baseSha }, inputs: { mode: 'baseline' } };
+  return { main, push: () => runStep(t, stepOf(stage, given)) };
+}
 const says = (ended: Ended, code: number, verdict: string): void => {
   assert.equal(ended.code, code, ended.log);
   assert.equal(ended.outputs.verdict, verdict, ended.log);
@@ -333,17 +339,7 @@ suite('the bundled action', { concurrency: 3 }, () => {
     const stage = await scene(t, { 'plimsoll.yml': config({ port }) }, { 'serving.txt': 'change' });
     const { git } = stage.fake;
     git.push('main', {}, stage.baseSha);
-    const main = shallowClone(t, stage.origin, 'main');
-    const push = (): Promise<Ended> =>
-      runStep(
-        t,
-        stepOf(stage, {
-          cwd: main.path,
-          event: 'push',
-          payload: { after: stage.baseSha },
-          inputs: { mode: 'baseline' },
-        }),
-      );
+    const { main, push } = onMain(t, stage);
     assert.equal((await push()).code, 0);
     const at = (hour: number): string => `2026-05-01T0${hour}:00:00Z`;
     const marker = { config: 'plimsoll.yml', name: '', run: 9, attempt: 1, head: stage.headSha, since: at(1) };
@@ -387,17 +383,7 @@ suite('the bundled action', { concurrency: 3 }, () => {
     const stage = await scene(t, { 'plimsoll.yml': rules(1_000) }, { 'plimsoll.yml': rules(2) });
     const { git } = stage.fake;
     git.push('main', {}, stage.baseSha);
-    const main = shallowClone(t, stage.origin, 'main');
-    const push = (): Promise<Ended> =>
-      runStep(
-        t,
-        stepOf(stage, {
-          cwd: main.path,
-          event: 'push',
-          payload: { after: stage.baseSha },
-          inputs: { mode: 'baseline' },
-        }),
-      );
+    const { main, push } = onMain(t, stage);
     assert.equal((await push()).code, 0);
     writeFileSync(join(main.path, 'plimsoll.yml'), rules(2));
     const second = await push();
