@@ -28,7 +28,7 @@ export interface Played {
 
 const WHAT: Readonly<Record<EngineName, Readonly<Record<Kind, string>>>> = {
   sim: { same: 'simulated engine, identical', slower: 'simulated engine, decode step 8 % slower' },
-  llamacpp: { same: 'llama.cpp, identical', slower: 'llama.cpp, four slots instead of eight' },
+  llamacpp: { same: 'llama.cpp, identical', slower: 'llama.cpp, a model half as deep again' },
 };
 
 /** As a configuration names a variable of its environment. */
@@ -55,13 +55,13 @@ const simulated = (slowdown: number): object => ({
   sla: [{ metric: 'ttft.p95', stage: 'benchmark', gold: '< 400ms', tolerance: '< 800ms' }],
 });
 
-const llamacpp = (slots: number): object => ({
+const llamacpp = (model: string): object => ({
   deployment: {
     name: 'live-llamacpp',
     kind: 'process',
     command: [
-      ...['llama-server', '--model', env('MODEL'), '--host', '127.0.0.1', '--port', '18980', '--threads', '1'],
-      ...['--threads-batch', '1', '--parallel', String(slots), '--ctx-size', '8192', '--metrics', '--no-webui'],
+      ...['llama-server', '--model', env(model), '--host', '127.0.0.1', '--port', '18980', '--threads', '1'],
+      ...['--threads-batch', '1', '--parallel', '8', '--ctx-size', '8192', '--metrics', '--no-webui'],
     ],
     url: 'http://127.0.0.1:18980',
     ready: { path: '/health', timeout: '2m' },
@@ -75,14 +75,14 @@ const llamacpp = (slots: number): object => ({
     output: { uniform: [16, 32], ignoreEos: true },
   },
   slo: { ttft: '500ms', tpot: '40ms' },
-  stages: { benchmark: { rate: '10/s', rounds: 4, duration: '28s', rampIn: '3s' } },
+  stages: { benchmark: { rate: '15/s', rounds: 4, duration: '24s', rampIn: '2s' } },
   sla: [{ metric: 'ttft.p95', stage: 'benchmark', gold: '< 2s', tolerance: '< 5s' }],
 });
 
 /** The configuration of each deployment that is played. */
 export const DEPLOYMENTS: Readonly<Record<EngineName, Readonly<Record<Kind, object>>>> = {
   sim: { same: simulated(1), slower: simulated(1.08) },
-  llamacpp: { same: llamacpp(8), slower: llamacpp(4) },
+  llamacpp: { same: llamacpp('MODEL'), slower: llamacpp('DEEPER_MODEL') },
 };
 
 export function liveTables(played: readonly Played[]): string {

@@ -118,6 +118,7 @@ async function plimsoll(cwd: string, ...args: string[]): Promise<{ code: number 
     ...process.env,
     CLI,
     MODEL: join(ENGINES, 'tiny.gguf'),
+    DEEPER_MODEL: join(ENGINES, 'deeper.gguf'),
     // `node` is the one that this runs on.
     PATH: [dirname(process.execPath), join(ENGINES, 'bin'), process.env.PATH].join(delimiter),
   };

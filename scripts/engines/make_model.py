@@ -1,6 +1,6 @@
 """Writes a tiny llama-architecture model with random weights as GGUF: real compute, real KV cache, no meaning.
 
-Usage: make_model.py OUT.gguf [--embd 384] [--layers 6] [--seed 1]
+Usage: make_model.py OUT.gguf [--embd 192] [--layers 4] [--heads 6] [--seed 1]
 The tokenizer is byte-level SentencePiece style: three specials, 256 byte tokens and the letters' pieces, so that
 any text tokenizes. Deterministic for a seed.
 """
@@ -12,8 +12,8 @@ import numpy as np
 
 parser = argparse.ArgumentParser()
 parser.add_argument("out")
-parser.add_argument("--embd", type=int, default=384)
-parser.add_argument("--layers", type=int, default=6)
+parser.add_argument("--embd", type=int, default=192)
+parser.add_argument("--layers", type=int, default=4)
 parser.add_argument("--heads", type=int, default=6)
 parser.add_argument("--context", type=int, default=4096)
 parser.add_argument("--seed", type=int, default=1)
