@@ -107,7 +107,7 @@ function snapshot(): Commits {
     'CLI',
     join(checkout, 'dist', 'cli.js'),
   );
-  for (const folder of ['.', 'serving/vllm']) {
+  for (const folder of ['.', 'serving/vllm', 'serving/soak']) {
     mkdirSync(join(checkout, folder), { recursive: true });
     writeFileSync(join(checkout, folder, 'plimsoll.yml'), deployment);
   }

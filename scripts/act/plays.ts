@@ -111,6 +111,18 @@ export const PLAYS: readonly Play[] = [
     },
   },
   {
+    workflow: 'examples/workflows/nightly-soak.yml',
+    event: 'schedule',
+    branch: 'main',
+    payload: () => ({ schedule: '41 22 * * 1-5', repository }),
+    arrange: ({ git }, { base }) => void git.push('main', { 'plimsoll.yml': '' }, base),
+    // Judged without a baseline to compare with; nothing is written on main.
+    fault: ({ git, comments }, verdict, { base }) =>
+      passed(verdict) ??
+      has(comments.length, 'comments', 0) ??
+      (git.find('refs/heads/main')!.oid === base ? null : 'a night committed something'),
+  },
+  {
     workflow: 'examples/workflows/fork-run.yml',
     event: 'pull_request',
     branch: 'change',

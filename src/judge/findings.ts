@@ -171,7 +171,8 @@ function comparisonFinding(comparison: Comparison, severity: (condition: FailOn)
   }
 }
 
-const ACCEPT = 'If this is meant, merge with an accepted level; else find the change that caused it.';
+const ACCEPT =
+  'If this is meant, accept it with a reason (/plimsoll accept in a comment, or plimsoll baseline add --new-segment); else find the change that caused it.';
 
 // ---- stages ---------------------------------------------------------------------------------------------
 

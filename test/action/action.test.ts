@@ -7,8 +7,9 @@ import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaselineFile } from '../../src/baseline/schema.ts';
 import { formatMarker } from '../../src/github/marker.ts';
+import { createRandom, type Random } from '../../src/stats/random.ts';
 import { PROTECTED } from '../github/fake-git.ts';
-import { ACTIONS_BOT, type FakeGitHub, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
+import { ACTIONS_BOT, type FakeGitHub, type Fault, REPOSITORY, startFakeGitHub } from '../github/fake-github.ts';
 import { type FakeResults, startFakeResults } from '../github/fake-results.ts';
 import { createRepository, type Repository, shallowClone, temporaryFolder } from '../github/repository.ts';
 import { buildBundles, type Ended, freePort, runStep, type Step, startStep } from './runner.ts';
@@ -181,6 +182,65 @@ suite('the bundled action', { concurrency: 3 }, () => {
     assert.match(ended.log, /::warning.*pull-requests: write/);
     assert.match(ended.log, /::error title=Plimsoll/);
     assert.equal(ended.outputs['comment-url'], '');
+  });
+
+  test('the exit status is the run’s, in random settings, whether GitHub works, answers at random, refuses everything or is gone', async (t) => {
+    const pick = <T>(random: Random, values: readonly T[]): T => values[random.int(0, values.length - 1)]!;
+    const answers: readonly Omit<Fault, 'times'>[] = [
+      { status: 401 },
+      { status: 403, message: 'Resource not accessible by integration' },
+      { status: 404 },
+      { status: 409 },
+      { status: 422 },
+      { status: 500, lost: true },
+      { delayMs: 300 },
+      {},
+    ];
+    const weathers: Record<string, (random: Random) => Fault[]> = {
+      fair: () => [],
+      random: (random) => Array.from({ length: 300 }, () => ({ ...pick(random, answers), times: 1 })),
+      refused: (random) => [{ ...pick(random, answers.slice(0, 5)), times: Number.POSITIVE_INFINITY }],
+      gone: () => [],
+    };
+    const play = async (seed: number): Promise<void> => {
+      const random = createRandom(`weather ${seed}`);
+      const name = Object.keys(weathers)[seed % 4]!;
+      const breach = random.next() < 0.5;
+      const mode = pick(random, ['gate', 'gate', 'baseline']);
+      const inputs = {
+        mode,
+        check: pick(random, ['true', 'false']),
+        charts: pick(random, ['mermaid', 'branch', 'none']),
+        comment: pick(random, ['true', 'false']),
+        summary: pick(random, ['true', 'false']),
+      };
+      const port = await freePort();
+      const stage = await scene(
+        t,
+        { 'plimsoll.yml': config({ port, limit: breach ? '1us' : '10s' }) },
+        { 'serving.txt': 'change' },
+      );
+      stage.fake.git.push('main', { 'plimsoll.yml': '' }, stage.baseSha);
+      stage.fake.faults.push(...weathers[name]!(random));
+      const ofMain = {
+        cwd: shallowClone(t, stage.origin, 'main').path,
+        event: 'push',
+        payload: { after: stage.baseSha },
+      };
+      const ended = await runStep(
+        t,
+        stepOf(stage, {
+          inputs,
+          ...(mode === 'baseline' ? ofMain : {}),
+          ...(name === 'gone' ? { apiUrl: 'http://127.0.0.1:1' } : {}),
+        }),
+      );
+      const told = `${name}, ${JSON.stringify(inputs)}, ${breach ? 'a breach' : 'no breach'}\n${ended.log}`;
+      assert.equal(ended.code, breach ? 1 : 0, told);
+      assert.equal(ended.outputs.verdict === 'fail', breach, told);
+      assert.deepEqual(stage.fake.violations, [], told);
+    };
+    for (let seed = 0; seed < 8; seed += 2) await Promise.all([play(seed), play(seed + 1)]);
   });
 
   test('gate: check moves the verdict to the check run, with its rule annotated; where that cannot be written, the job fails', async (t) => {

@@ -539,7 +539,8 @@ const gatesWith = (changes: Readonly<Record<string, Partial<Comparison>>>): Comp
   ...GATES.map((one) => ({ ...one, ...changes[one.metric] })),
   ...OTHERS,
 ];
-const ACCEPT = 'If this is meant, merge with an accepted level; else find the change that caused it.';
+const ACCEPT =
+  'If this is meant, accept it with a reason (/plimsoll accept in a comment, or plimsoll baseline add --new-segment); else find the change that caused it.';
 const SLOW = { slow: 1.12 };
 const REGRESSED = {
   'ttft.p95': {
