@@ -1,6 +1,6 @@
 // `npm run bench:judge`: thousands of pull requests through the product's judge, and how often it is right. Flags:
 // --level numbers|engine (default both), --scenario TEXT (part of a name), --prs N, --seed N, --workers N;
-// --resume goes on where a run was broken off; --write puts the tables into docs/judging.md; --report makes them from the last results alone, without playing.
+// --resume goes on where a run was broken off; --write puts the tables of the levels that were played into docs/judging.md; --report makes them from the last results alone, without playing.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -49,9 +49,8 @@ const CHUNK = 250;
 if (!values.report) await playAll(jobs());
 const scores = readResults();
 const tables = tablesOf(scores, { seed: values.seed });
-process.stdout.write(`${tables}\n`);
-if (values.write)
-  generate(new URL('../../docs/judging.md', import.meta.url), 'the last results', { calibration: tables });
+process.stdout.write(`${Object.values(tables).join('\n\n')}\n`);
+if (values.write) generate(new URL('../../docs/judging.md', import.meta.url), 'the last results', tables);
 
 function jobs(): Job[] {
   const chosen = (name: string): boolean => name.includes(values.scenario);

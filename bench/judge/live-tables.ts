@@ -88,12 +88,16 @@ export const DEPLOYMENTS: Readonly<Record<EngineName, Readonly<Record<Kind, obje
 export function liveTables(played: readonly Played[]): string {
   const last = played.at(-1);
   if (last === undefined) return 'Not measured.';
+  const named = Object.values(WHAT).flatMap((kinds) => KINDS.map((kind) => kinds[kind]));
   const groups = Map.groupBy(played, ({ engine, kind }) => WHAT[engine][kind]);
-  const rows = [...groups].map(([what, runs]) => {
+  const rows = named.flatMap((what) => {
+    const runs = groups.get(what);
+    if (runs === undefined) return [];
     const count = (is: (run: Played) => boolean): number => runs.filter(is).length;
     const isAlarm = (run: Played): boolean => run.regressed.length + run.suspected.length > 0;
-    return [
+    const cells = [
       what,
+      String(runs[0]!.baselineBoots),
       String(runs.length),
       String(count(({ exitCode }) => exitCode === 1)),
       String(count(isAlarm)),
@@ -103,10 +107,22 @@ export function liveTables(played: readonly Played[]): string {
       mean(runs.map(({ boots }) => boots)).toFixed(1),
       `${mean(runs.map(({ seconds }) => seconds)).toFixed(0)} s`,
     ];
+    return [cells];
   });
-  const head = ['deployment', 'runs', 'job failed', 'worse', 'at most (95 %)', 'improved', 'invalid', 'boots', 'took'];
+  const head = [
+    'deployment',
+    'baseline boots',
+    'runs',
+    'job failed',
+    'worse',
+    'at most (95 %)',
+    'improved',
+    'invalid',
+    'boots',
+    'took',
+  ];
   return [
-    `Measured on ${last.date}: ${last.machine}; ${last.baselineBoots} boots of the baseline.`,
+    `Measured on ${last.date}: ${last.machine}.`,
     markdownTable([head, ...rows], { align: ['l', ...head.slice(1).map(() => 'r')] }),
   ].join('\n\n');
 }

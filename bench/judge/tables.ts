@@ -11,30 +11,38 @@ interface Played {
   readonly score: Score;
 }
 
-export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonly seed: string }): string {
+/** By the marker that holds it in the docs; a level that nothing was played of has none, so that its last stays. */
+export type Tables = Readonly<Partial<Record<'calibration' | 'engine calibration', string>>>;
+
+export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonly seed: string }): Tables {
+  const levels = { calibration: numbers(scores), 'engine calibration': section(null, engine(scores)) };
+  return Object.fromEntries(
+    Object.entries(levels).flatMap(([marker, text]) => (text === '' ? [] : [[marker, `Seed ${seed}.\n\n${text}`]])),
+  );
+}
+
+function numbers(scores: ReadonlyMap<string, Score>): string {
   const played = SCENARIOS.flatMap((scenario): Played[] => {
     const score = scores.get(scenario.name);
     return score === undefined ? [] : [{ scenario, score }];
   });
   const of = (...groups: Scenario['group'][]) => played.filter(({ scenario }) => groups.includes(scenario.group));
   return [
-    `Seed ${seed}.`,
     section('Nothing changed', alarms(of('identical', 'variant', 'hostile', 'drift'))),
     section('Something changed', detection(of('change', 'lone'))),
     section('Pairs: nothing changed', alarms(of('pairs'))),
     section('Pairs: one gate changed', detection(of('paired change'))),
     section('Less was served', shed(of('shed'))),
     section('Beside other rules, on the same numbers', peers(of('identical', 'variant', 'hostile', 'change'))),
-    section('Whole runs of the simulated engine', engine(scores)),
   ]
     .filter((text) => text !== '')
     .join('\n\n');
 }
 
-const section = (title: string, rows: readonly (readonly string[])[]): string =>
+const section = (title: string | null, rows: readonly (readonly string[])[]): string =>
   rows.length < 2
     ? ''
-    : `**${title}**\n\n${markdownTable(rows, { align: ['l', ...rows[0]!.slice(1).map(() => 'r')] })}`;
+    : `${title === null ? '' : `**${title}**\n\n`}${markdownTable(rows, { align: ['l', ...rows[0]!.slice(1).map(() => 'r')] })}`;
 
 function alarms(played: readonly Played[]): string[][] {
   return [

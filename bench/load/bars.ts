@@ -1,5 +1,6 @@
 // What Plimsoll's load generator is held to, checked against results. Pure.
 
+import type { Section } from './cases.ts';
 import {
   ceilingsOf,
   cpuShare,
@@ -24,20 +25,24 @@ export interface Bar {
 
 type Sessions = readonly (readonly Line[])[];
 
+/** What is measured, and shown, together. */
+export type Part = Section | 'peers';
+
+/** The bars of one part; `sessions` hold nothing else. */
 export function checkBars(
+  part: Part,
   sessions: Sessions,
   pythonPeers: readonly string[],
   allPeers: readonly string[] = pythonPeers,
 ): readonly Bar[] {
-  return [
-    ...costBars(sessions),
-    coalescedBar(sessions),
-    peerCostBar(sessions, pythonPeers),
-    ...distortionBars(sessions, allPeers),
-    ...openLoopBars(sessions),
-    ...memoryBars(sessions),
-    lossBar(sessions),
-  ];
+  const own: Readonly<Record<Part, () => readonly Bar[]>> = {
+    cost: () => [...costBars(sessions), coalescedBar(sessions)],
+    distortion: () => distortionBars(sessions, allPeers),
+    'open-loop': () => openLoopBars(sessions),
+    memory: () => memoryBars(sessions),
+    peers: () => [peerCostBar(sessions, pythonPeers)],
+  };
+  return [...own[part](), lossBar(sessions)];
 }
 
 export const BARE = ['bare-data', 'bare-onread'];
@@ -197,7 +202,7 @@ function lossBar(sessions: Sessions): Bar {
   const measured = runs.flatMap((line) => (line.kind === 'run' && line.measured !== null ? [line.measured] : []));
   const missing = measured.reduce((sum, each) => sum + lost(each), 0);
   return {
-    what: `requests or events lost in all ${thousands(measured.length)} runs`,
+    what: `requests or events lost in ${thousands(measured.length)} runs`,
     limit: '0',
     found: measured.length === 0 ? null : String(missing),
     isHeld: measured.length === 0 ? null : missing === 0,

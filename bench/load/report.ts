@@ -2,7 +2,7 @@
 
 import { markdownTable } from 'markdown-table';
 import { generate } from '../../scripts/markers.ts';
-import { BARE, checkBars, p99, percent, thousands } from './bars.ts';
+import { BARE, checkBars, type Part, p99, percent, thousands } from './bars.ts';
 import {
   ceilingsOf,
   cpuShare,
@@ -17,7 +17,7 @@ import {
 } from './compare.ts';
 import { type Errors, eventRate, type Measured } from './contract.ts';
 import { peers } from './peers/index.ts';
-import type { Line, Run } from './store.ts';
+import type { Line, Machine, Run } from './store.ts';
 
 type Sessions = readonly (readonly Line[])[];
 
@@ -26,29 +26,48 @@ const PYTHON = peers
   .map(({ name }) => name);
 const PEERS = peers.filter(({ kind }) => kind === 'peer').map(({ name }) => name);
 
-/** Writes docs/benchmarks.md between its markers. */
-export function writeReport(sessions: Sessions): void {
-  generate(new URL('../../docs/benchmarks.md', import.meta.url), 'bench/results', { results: renderReport(sessions) });
+interface PartOfReport {
+  readonly part: Part;
+  /** What its cases begin with. */
+  readonly prefix: string;
+  readonly table: (sessions: Sessions) => string;
 }
 
-export function renderReport(sessions: Sessions): string {
-  return [
-    machineText(sessions),
-    '### Bars',
-    barsTable(sessions),
-    '### CPU cost',
-    costTable(sessions),
-    '### Distortion',
-    distortionTable(sessions),
-    '### Open loop, plain requests',
-    openLoopTable(sessions),
-    '### Memory',
-    memoryTable(sessions),
-    '### Peers at their highest rates',
-    peersTable(sessions),
-    ...failures(sessions),
-  ].join('\n\n');
+const PARTS: readonly PartOfReport[] = [
+  { part: 'cost', prefix: 'cost ', table: costTable },
+  { part: 'distortion', prefix: 'distortion ', table: distortionTable },
+  { part: 'open-loop', prefix: 'plain ', table: openLoopTable },
+  { part: 'memory', prefix: 'memory ', table: memoryTable },
+  { part: 'peers', prefix: 'ceiling ', table: peersTable },
+];
+
+/** Writes what was measured into docs/benchmarks.md; a part that was not keeps what stands there. */
+export function writeReport(sessions: Sessions): void {
+  generate(new URL('../../docs/benchmarks.md', import.meta.url), 'bench/results', renderParts(sessions));
 }
+
+export const renderReport = (sessions: Sessions): string =>
+  Object.entries(renderParts(sessions))
+    .map(([part, text]) => `### ${part}\n\n${text}`)
+    .join('\n\n');
+
+function renderParts(sessions: Sessions): Partial<Record<Part, string>> {
+  return Object.fromEntries(
+    PARTS.flatMap(({ part, prefix, table }): [Part, string][] => {
+      const own = sessionsOf(sessions, prefix);
+      if (own.length === 0) return [];
+      return [[part, [machineText(own), barsTable(part, own), table(own), ...failures(own)].join('\n\n')]];
+    }),
+  );
+}
+
+/** The sessions that have something of these cases, without the other cases. */
+const sessionsOf = (sessions: Sessions, prefix: string): Sessions =>
+  sessions
+    .map((lines) => lines.filter((line) => line.kind === 'machine' || caseOf(line).startsWith(prefix)))
+    .filter((lines) => lines.some((line) => line.kind === 'run' || (line.kind === 'ceiling' && line.found !== null)));
+
+const caseOf = (line: Exclude<Line, Machine>): string => (line.kind === 'run' ? line.case : `ceiling ${line.tool}`);
 
 function machineText(sessions: Sessions): string {
   const machine = machineOf(sessions);
@@ -61,10 +80,10 @@ function machineText(sessions: Sessions): string {
   return `Measured on ${machine.date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores (${pinned}), ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.system}, Node ${machine.node.slice(1)}, Plimsoll ${machine.plimsoll}${tools.map(([tool, version]) => `, ${tool} ${version}`).join('')}.`;
 }
 
-function barsTable(sessions: Sessions): string {
+function barsTable(part: Part, sessions: Sessions): string {
   return table(
     ['what', 'bar', 'found: median [range]', ''],
-    checkBars(sessions, PYTHON, PEERS).map(({ what, limit, found, isHeld }) => [
+    checkBars(part, sessions, PYTHON, PEERS).map(({ what, limit, found, isHeld }) => [
       what,
       limit,
       found ?? '–',
@@ -270,7 +289,7 @@ function peersTable(sessions: Sessions): string {
 function failures(sessions: Sessions): readonly string[] {
   const failed = sessions.flat().flatMap((line) => (line.kind === 'run' && line.failure !== null ? [line] : []));
   const seen = new Map(failed.map((run) => [`${run.case} · ${run.tool}: ${oneLine(run.failure!)}`, run]));
-  return seen.size === 0 ? [] : ['### Runs that failed', [...seen.keys()].map((text) => `- ${text}`).join('\n')];
+  return seen.size === 0 ? [] : ['Runs that failed:', [...seen.keys()].map((text) => `- ${text}`).join('\n')];
 }
 
 const jobOf = (runs: readonly Run[]): Measured['job'] | undefined =>

@@ -264,11 +264,11 @@ test('a case is read from the newest session that measured it', () => {
 });
 
 test('a bar is held, missed or not measured; a lost request misses one', () => {
-  const verdicts = (lines: Line[]) => checkBars([lines], []).map(({ isHeld }) => isHeld);
+  const verdicts = (lines: Line[]) => checkBars('cost', [lines], []).map(({ isHeld }) => isHeld);
   assert.ok(verdicts([]).every((isHeld) => isHeld === null));
-  const [first] = checkBars([[run('plimsoll', 0, 76), run('bare-data', 0, 100)]], []);
+  const [first] = checkBars('cost', [[run('plimsoll', 0, 76), run('bare-data', 0, 100)]], []);
   assert.equal(first!.isHeld, true);
-  const [missed] = checkBars([[run('plimsoll', 0, 74), run('bare-data', 0, 100)]], []);
+  const [missed] = checkBars('cost', [[run('plimsoll', 0, 74), run('bare-data', 0, 100)]], []);
   assert.equal(missed!.isHeld, false);
   const losing = run('plimsoll', 0, 76);
   const lossy = { ...losing, measured: { ...losing.measured!, job: { ...losing.measured!.job, requests: 11 } } };
@@ -282,7 +282,7 @@ test('the ceiling is the highest rate that was achieved; where none was it is to
     return { ...one, measured: { ...one.measured!, achieved } };
   };
   const ceiling = (...lines: Run[]) => {
-    const bar = checkBars([lines], []).find(({ what }) => what === 'plain requests/s of one worker')!;
+    const bar = checkBars('open-loop', [lines], []).find(({ what }) => what === 'plain requests/s of one worker')!;
     return [bar.found, bar.isHeld];
   };
   assert.deepEqual(ceiling(), [null, null]);
