@@ -42,6 +42,7 @@ export interface Project extends AsyncDisposable {
 export interface ConfigOverrides {
   readonly command?: readonly string[];
   readonly sim?: readonly string[];
+  readonly slo?: string;
   readonly stages?: string;
   readonly sla?: string;
   readonly extra?: string;
@@ -109,7 +110,7 @@ workload:
   output: { uniform: [8, 24] }
   requestTimeout: 5s
   stallTimeout: 3s
-slo: { ttft: 500ms, tpot: 60ms }
+slo: ${overrides.slo ?? '{ ttft: 500ms, tpot: 60ms }'}
 stages:${overrides.stages ?? SHORT_STAGES}
 sla: ${overrides.sla ?? '[]'}
 client: { dispatchDelayP99: 200ms, dispatchDelayShareOfTtft: 5, eventLoopDelayP99: 500ms, achievedShare: 0.5 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { saveBaseline } from '../../src/baseline/store.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
+import type { SimOptions } from '../../src/sim/model.ts';
 import { makeProject, type Project } from './project.ts';
 import { virtualBaseline } from './virtual-run.ts';
 
@@ -18,10 +19,10 @@ const verdictIn = (project: Project, out: string): Verdict =>
   JSON.parse(readFileSync(project.path(out, 'verdict.json'), 'utf8')) as Verdict;
 
 /** A baseline of 28 boots in virtual time, for the configuration that the project has now. */
-function storeVirtualBaseline(project: Project): void {
+function storeVirtualBaseline(project: Project, engine: Partial<SimOptions> = {}): void {
   const config = loadConfig(project.path('plimsoll.yml'));
   mkdirSync(project.path('baselines', 'tiny'), { recursive: true });
-  saveBaseline(project.path('baselines', 'tiny', 'simulated.json'), virtualBaseline(config, project.dir, 28));
+  saveBaseline(project.path('baselines', 'tiny', 'simulated.json'), virtualBaseline(config, project.dir, 28, engine));
 }
 
 test('a slower decode step is caught by two boots, and judge and report tell the same from the files', async () => {
@@ -67,10 +68,20 @@ test('a slower decode step is caught by two boots, and judge and report tell the
   assert.equal(readFileSync(project.path('plimsoll-out', 'comment.md'), 'utf8'), comment);
 });
 
+/**
+ * A step of 80 ms: virtual time knows no host that takes the core away for some milliseconds, and where that is a tenth
+ * of a step the judge, rightly, calls it a change.
+ */
+const SLOW = { stepBaseMs: 80 };
+const SLOW_STAGES = `
+  benchmark: { rate: 20/s, rounds: 4, duration: 14s, rampIn: 3s, drain: 5s }
+  step-surge: { base: 10/s, surges: [30/s], hold: 3s, recover: 4s, drain: 5s }`;
+
 test('the engine as it was recorded passes against a baseline of virtual boots', async () => {
   await using project = await makeProject();
-  project.config({ stages: STAGES });
-  storeVirtualBaseline(project);
+  const sim = ['--step-base-ms', String(SLOW.stepBaseMs)];
+  project.config({ stages: SLOW_STAGES, slo: '{ ttft: 1s, tpot: 250ms }', sim });
+  storeVirtualBaseline(project, SLOW);
   const end = await project.plimsoll('run');
   assert.equal(end.code, 0, end.stdout + end.stderr);
   const { outcome, comparisons } = verdictIn(project, 'plimsoll-out');

@@ -43,7 +43,12 @@ export function virtualRun(config: Config, cwd: string, sims: readonly Partial<S
 }
 
 /** A baseline of `boots` boots of the healthy engine, the newest ten listed and the others in the ledger. */
-export function virtualBaseline(config: Config, cwd: string, boots: number): BaselineFile {
-  const sims = Array.from({ length: boots }, (_, index) => ({ bootSeed: 1_000 + index }));
+export function virtualBaseline(
+  config: Config,
+  cwd: string,
+  boots: number,
+  engine: Partial<SimOptions> = {},
+): BaselineFile {
+  const sims = Array.from({ length: boots }, (_, index) => ({ ...engine, bootSeed: 1_000 + index }));
   return addRun(null, virtualRun(config, cwd, sims), { keep: 10 }).file;
 }
