@@ -189,7 +189,7 @@ function distortionTable(sessions: Sessions): string {
 function openLoopTable(sessions: Sessions): string {
   const rows = casesNamed(sessions, 'plain ').flatMap((name) => {
     const runs = runsOf(sessions, name);
-    return ['bare-pacer', 'plimsoll', 'vegeta', 'wrk']
+    return ['bare-pacer', 'bare-sender', 'plimsoll', 'vegeta', 'wrk']
       .filter((tool) => spreadOf(runs, tool, () => 1) !== null)
       .map((tool) => {
         const of = (value: Value): Spread | null => spreadOf(runs, tool, value);
