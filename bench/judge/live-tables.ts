@@ -88,27 +88,27 @@ export const DEPLOYMENTS: Readonly<Record<EngineName, Readonly<Record<Kind, obje
 export function liveTables(played: readonly Played[]): string {
   const last = played.at(-1);
   if (last === undefined) return 'Not measured.';
-  const named = Object.values(WHAT).flatMap((kinds) => KINDS.map((kind) => kinds[kind]));
   const groups = Map.groupBy(played, ({ engine, kind }) => WHAT[engine][kind]);
-  const rows = named.flatMap((what) => {
-    const runs = groups.get(what);
-    if (runs === undefined) return [];
-    const count = (is: (run: Played) => boolean): number => runs.filter(is).length;
-    const isAlarm = (run: Played): boolean => run.regressed.length + run.suspected.length > 0;
-    const cells = [
-      what,
-      String(runs[0]!.baselineBoots),
-      String(runs.length),
-      String(count(({ exitCode }) => exitCode === 1)),
-      String(count(isAlarm)),
-      `${(100 * upperLimit(count(isAlarm), runs.length)).toFixed(0)} %`,
-      String(count(({ improved }) => improved.length > 0)),
-      String(count(({ outcome }) => outcome === 'invalid')),
-      mean(runs.map(({ boots }) => boots)).toFixed(1),
-      `${mean(runs.map(({ seconds }) => seconds)).toFixed(0)} s`,
-    ];
-    return [cells];
-  });
+  const inOrder = Object.values(WHAT).flatMap((kinds) => KINDS.map((kind) => kinds[kind]));
+  const rows = inOrder
+    .filter((what) => groups.has(what))
+    .map((what) => {
+      const runs = groups.get(what)!;
+      const count = (is: (run: Played) => boolean): number => runs.filter(is).length;
+      const isAlarm = (run: Played): boolean => run.regressed.length + run.suspected.length > 0;
+      return [
+        what,
+        String(runs[0]!.baselineBoots),
+        String(runs.length),
+        String(count(({ exitCode }) => exitCode === 1)),
+        String(count(isAlarm)),
+        `${(100 * upperLimit(count(isAlarm), runs.length)).toFixed(0)} %`,
+        String(count(({ improved }) => improved.length > 0)),
+        String(count(({ outcome }) => outcome === 'invalid')),
+        mean(runs.map(({ boots }) => boots)).toFixed(1),
+        `${mean(runs.map(({ seconds }) => seconds)).toFixed(0)} s`,
+      ];
+    });
   const head = [
     'deployment',
     'baseline boots',

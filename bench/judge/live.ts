@@ -117,7 +117,7 @@ async function plimsoll(cwd: string, ...args: string[]): Promise<{ code: number 
   const env = {
     ...process.env,
     CLI,
-    MODEL: join(ENGINES, 'tiny.gguf'),
+    MODEL: join(ENGINES, 'shallow.gguf'),
     DEEPER_MODEL: join(ENGINES, 'deeper.gguf'),
     // `node` is the one that this runs on.
     PATH: [dirname(process.execPath), join(ENGINES, 'bin'), process.env.PATH].join(delimiter),

@@ -6,6 +6,8 @@ import { PEERS } from './peers.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { rateOf, type Score, standardErrorOf, upperLimit } from './score.ts';
 
+type Rows = readonly (readonly string[])[];
+
 interface Played {
   readonly scenario: Scenario;
   readonly score: Score;
@@ -15,7 +17,7 @@ interface Played {
 export type Tables = Readonly<Partial<Record<'calibration' | 'engine calibration', string>>>;
 
 export function tablesOf(scores: ReadonlyMap<string, Score>, { seed }: { readonly seed: string }): Tables {
-  const levels = { calibration: numbers(scores), 'engine calibration': section(null, engine(scores)) };
+  const levels = { calibration: numbers(scores), 'engine calibration': table(engine(scores)) };
   return Object.fromEntries(
     Object.entries(levels).flatMap(([marker, text]) => (text === '' ? [] : [[marker, `Seed ${seed}.\n\n${text}`]])),
   );
@@ -39,10 +41,11 @@ function numbers(scores: ReadonlyMap<string, Score>): string {
     .join('\n\n');
 }
 
-const section = (title: string | null, rows: readonly (readonly string[])[]): string =>
-  rows.length < 2
-    ? ''
-    : `${title === null ? '' : `**${title}**\n\n`}${markdownTable(rows, { align: ['l', ...rows[0]!.slice(1).map(() => 'r')] })}`;
+const section = (title: string, rows: Rows): string => (rows.length < 2 ? '' : `**${title}**\n\n${table(rows)}`);
+
+/** Empty where there is nothing below the head. */
+const table = (rows: Rows): string =>
+  rows.length < 2 ? '' : markdownTable(rows, { align: ['l', ...rows[0]!.slice(1).map(() => 'r')] });
 
 function alarms(played: readonly Played[]): string[][] {
   return [

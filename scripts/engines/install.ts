@@ -10,7 +10,7 @@ const PACKAGES = ['xllamacpp==2026.10.11549', 'gguf==0.19.0', 'numpy==2.4.6'];
 /** Two million parameters: a decode step of less than a millisecond, so that the slowest of machines carries the load. */
 const WIDTH = ['--embd', '192', '--heads', '6'];
 /** The change that has to be caught is half as deep again, which is slower on every machine, loaded or not. */
-const LAYERS = { tiny: '4', deeper: '6' };
+const LAYERS = { shallow: '4', deeper: '6' };
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(root, '.cache', 'engines');

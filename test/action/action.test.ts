@@ -89,10 +89,13 @@ const keeping = ({ token, url }: FakeResults): Partial<Step> => ({
   env: { ACTIONS_RUNTIME_TOKEN: token, ACTIONS_RESULTS_URL: `${url}/` },
 });
 /** A clone of main, and the step that records its baseline after a push. */
-function onMain(t: TestContext, stage: Scene): { readonly main: Repository; push(): Promise<Ended> } {
+function onMain(
+  t: TestContext,
+  stage: Scene,
+): { readonly main: Repository; push(more?: Partial<Step>): Promise<Ended> } {
   const main = shallowClone(t, stage.origin, 'main');
   const given = { cwd: main.path, event: 'push', payload: { after: stage.baseSha }, inputs: { mode: 'baseline' } };
-  return { main, push: () => runStep(t, stepOf(stage, given)) };
+  return { main, push: (more) => runStep(t, stepOf(stage, { ...given, ...more })) };
 }
 const says = (ended: Ended, code: number, verdict: string): void => {
   assert.equal(ended.code, code, ended.log);
@@ -222,19 +225,8 @@ suite('the bundled action', { concurrency: 3 }, () => {
       );
       stage.fake.git.push('main', { 'plimsoll.yml': '' }, stage.baseSha);
       stage.fake.faults.push(...weathers[name]!(random));
-      const ofMain = {
-        cwd: shallowClone(t, stage.origin, 'main').path,
-        event: 'push',
-        payload: { after: stage.baseSha },
-      };
-      const ended = await runStep(
-        t,
-        stepOf(stage, {
-          inputs,
-          ...(mode === 'baseline' ? ofMain : {}),
-          ...(name === 'gone' ? { apiUrl: 'http://127.0.0.1:1' } : {}),
-        }),
-      );
+      const given = { inputs, ...(name === 'gone' ? { apiUrl: 'http://127.0.0.1:1' } : {}) };
+      const ended = mode === 'baseline' ? await onMain(t, stage).push(given) : await runStep(t, stepOf(stage, given));
       const told = `${name}, ${JSON.stringify(inputs)}, ${breach ? 'a breach' : 'no breach'}\n${ended.log}`;
       assert.equal(ended.code, breach ? 1 : 0, told);
       assert.equal(ended.outputs.verdict === 'fail', breach, told);

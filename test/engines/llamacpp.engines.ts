@@ -19,7 +19,10 @@ const dir = mkdtempSync(join(tmpdir(), 'plimsoll-engines-'));
 const example = join(root, 'examples', 'llamacpp', 'plimsoll.yml');
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-async function plimsoll(model: 'tiny' | 'deeper', ...args: string[]): Promise<{ code: number | null; output: string }> {
+async function plimsoll(
+  model: 'shallow' | 'deeper',
+  ...args: string[]
+): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: dir,
     env: {
@@ -45,7 +48,7 @@ const recordOf = (out: string): RunRecord => JSON.parse(readFileSync(join(dir, o
 test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all three stages each`, async () => {
   for (let boot = 1; boot <= BASELINE_BOOTS; boot++) {
     const end = await plimsoll(
-      'tiny',
+      'shallow',
       'run',
       '-c',
       example,
@@ -70,7 +73,7 @@ test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all t
 });
 
 test('the same engine does not fail the gate', async () => {
-  const end = await plimsoll('tiny', 'run', '-c', example, '--out', 'same', '--baselines', 'baselines');
+  const end = await plimsoll('shallow', 'run', '-c', example, '--out', 'same', '--baselines', 'baselines');
   assert.equal(end.code, 0, end.output);
   const verdict = verdictOf('same');
   assert.ok(verdict.outcome === 'pass' || verdict.outcome === 'warn', verdict.headline);
