@@ -37,7 +37,8 @@ export const ENGINE_SCENARIOS: readonly EngineScenario[] = [
 ];
 
 const example = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'examples', 'simulated');
-const POOL = { baseline: 300, candidate: 120 };
+/** Boots to draw from. Of false alarms there are few, and an odd boot in a small pool would come back in many of them. */
+const POOL = { baseline: 400, identical: 1_000, changed: 120 };
 /** Ten listed boots and a ledger of twenty degrees of freedom. */
 const RECORDED = 30;
 
@@ -66,7 +67,12 @@ export function createEngineBench(
   };
   return (scenario, variation) => {
     const before = pool('baseline', variation, POOL.baseline, {});
-    const after = pool(scenario.name, variation, POOL.candidate, scenario.sim);
+    const after = pool(
+      scenario.name,
+      variation,
+      scenario.kind === 'identical' ? POOL.identical : POOL.changed,
+      scenario.sim,
+    );
     return (pr) => {
       const random = createRandom(deriveSeed(seed, 'engine', scenario.name, variation, pr));
       const stored = addRun(null, withBoots(before, draw(before.boots, RECORDED, random), 'baseline'), { keep: 10 });

@@ -128,7 +128,7 @@ function peers(played: readonly Played[]): string[][] {
 
 /** Engine-in. */
 function engine(scores: ReadonlyMap<string, Score>): string[][] {
-  const rows = ENGINE_SCENARIOS.flatMap(({ name }) =>
+  const rows = ENGINE_SCENARIOS.flatMap(({ name, kind }) =>
     VARIATIONS.flatMap((variation) => {
       const score = scores.get(`${name} @ ${variation}`);
       if (score === undefined) return [];
@@ -137,6 +137,7 @@ function engine(scores: ReadonlyMap<string, Score>): string[][] {
           `${name}, ${percent(variation)}`,
           count(score.prs),
           withError(score, 'accused'),
+          kind === 'identical' ? percent(upperLimit(score.sums.accused ?? 0, score.prs)) : '',
           percent(rateOf(score, 'failed')),
           percent(rateOf(score, 'improved')),
           percent(rateOf(score, 'unchangedGates'), 0),
@@ -146,7 +147,16 @@ function engine(scores: ReadonlyMap<string, Score>): string[][] {
     }),
   );
   return [
-    ['engine, boots differ by', 'PRs', 'called worse', 'job failed', 'called improved', 'gates unchanged', 'boots'],
+    [
+      'engine, boots differ by',
+      'PRs',
+      'called worse',
+      'at most (95 %)',
+      'job failed',
+      'called improved',
+      'gates unchanged',
+      'boots',
+    ],
     ...rows,
   ];
 }
