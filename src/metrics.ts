@@ -285,6 +285,13 @@ export const METRICS: readonly MetricDefinition[] = [
   gauge('engine.kv_cache', 'KV cache use', 'percent', 'share of KV-cache blocks in use'),
   gauge('engine.preemptions', 'Preemptions', 'count', 'preemptions since the stage began', 'lower'),
   gauge('host.cpu', 'Host CPU', 'percent', 'busy share of all cores, /proc/stat'),
+  gauge(
+    'host.steal',
+    'Stolen CPU',
+    'percent',
+    'time that a hypervisor kept from the core that lost most, /proc/stat',
+    'lower',
+  ),
   gauge('host.memory', 'Host memory', 'percent', '1 − MemAvailable ÷ MemTotal'),
   gauge('deployment.cpu', 'Deployment CPU', 'cores', 'CPU seconds per second of the deployment’s process tree'),
   gauge('deployment.memory', 'Deployment memory', 'bytes', 'resident size of the deployment’s process tree'),

@@ -55,7 +55,8 @@ const MOST_FAILED = 0.5;
 export function whyNotStage(measured: Measured, hasWorkload: boolean): string | null {
   if (measured.status === 'aborted' || measured.status === 'cancelled')
     return `the stage was ${measured.status} (${measured.reason ?? 'no reason given'})`;
-  const invalid = measured.invalid[0];
+  // A host that gives cores to others may always do so: its boots are what boots are like there, and belong to the spread.
+  const invalid = measured.invalid.find(({ code }) => code !== 'stolen');
   if (invalid) return invalid.message;
   const failed = measured.metrics['errors.rate']?.value ?? 0;
   if (measured.stage === 'benchmark' && failed > MOST_FAILED)

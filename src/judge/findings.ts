@@ -8,7 +8,7 @@ import type { Decision } from './decide.ts';
 import { driftFindings } from './drift.ts';
 import { openSentence, where, worseSentence } from './headline.ts';
 import { isShed } from './load-shed.ts';
-import { RECORD_ADVICE, type StageEvidence } from './standing.ts';
+import { isMachines, RECORD_ADVICE, type StageEvidence } from './standing.ts';
 import type { Comparison, Finding, Outcome, SlaResult, StageStanding } from './verdict.ts';
 
 type Severity = Finding['severity'];
@@ -228,11 +228,12 @@ const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>
 // ---- notes ----------------------------------------------------------------------------------------------
 
 function notes({ strict, stages, decisions }: FindingsInput): Finding[] {
-  const throttled = stages.flatMap(({ stage, candidate }) => {
-    const fault = strict
-      ? undefined
-      : candidate.flatMap(({ measurement }) => measurement.invalid).find(({ code }) => code === 'throttled');
-    return fault === undefined ? [] : one('note', 'info', `${stage}: ${fault.message}`, fault.advice);
+  const slowed = stages.flatMap(({ stage, candidate }) => {
+    const faults = strict ? [] : candidate.flatMap(({ measurement }) => measurement.invalid).filter(isMachines);
+    // The first of each kind: the boots differ in a number only.
+    return [...new Map(faults.toReversed().map((fault) => [fault.code, fault])).values()].flatMap((fault) =>
+      one('note', 'info', `${stage}: ${fault.message}`, fault.advice),
+    );
   });
-  return [...throttled, ...driftFindings(stages, decisions)];
+  return [...slowed, ...driftFindings(stages, decisions)];
 }

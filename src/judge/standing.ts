@@ -8,6 +8,7 @@ import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, RunRecord } from '../record/schema.ts';
+import type { Invalidity } from '../stages/measurement.ts';
 import { type MeasuredBoot, type Pairing, pairUp, sameSource, whyNoPair } from './pairs.ts';
 import type { BootMetrics } from './samples.ts';
 import type { StageStanding } from './verdict.ts';
@@ -114,9 +115,11 @@ export const candidateBoots = (record: RunRecord): readonly BootRecord[] =>
 export const baseBoots = (record: RunRecord): readonly BootRecord[] =>
   record.boots.filter((boot) => boot.side === 'base');
 
-/** Invalidities that count: a throttled machine is a note unless the configuration is strict. */
+/** Invalidities that count: a machine that was slowed is a note unless the configuration is strict. */
 export const blocking = (measurement: RecordedStage, strict: boolean): RecordedStage['invalid'] =>
-  measurement.invalid.filter((item) => strict || item.code !== 'throttled');
+  measurement.invalid.filter((item) => strict || !isMachines(item));
+/** What slowed the machine that was measured on, and is nobody's change. */
+export const isMachines = ({ code }: Invalidity): boolean => code === 'throttled' || code === 'stolen';
 
 function usable(measurement: RecordedStage, boot: BootRecord, strict: boolean): boolean {
   if (measurement.status === 'cancelled') return false;

@@ -43,6 +43,7 @@ export const INVALID_CODES = [
   'token_source',
   'restarted',
   'throttled',
+  'stolen',
 ] as const;
 export interface Invalidity {
   readonly code: (typeof INVALID_CODES)[number];

@@ -99,6 +99,22 @@ test('a valid stage is added beside an invalid one of the same boot', () => {
   assert.equal(file.stages.benchmark, undefined);
 });
 
+test('a boot whose cores the host gave to others is added: such boots are what its runner has', () => {
+  const stolen = {
+    code: 'stolen' as const,
+    message: 'the host gave 12 % of a core to others',
+    advice: '',
+    phase: null,
+  };
+  const values = { 'ttft.p95': metric([1, 2, 3, 4, 5]) };
+  const noisy = measured('benchmark', values, { invalid: [stolen] });
+  assert.equal(addRun(null, record([[noisy]]), { keep: 10 }).added.length, 1);
+  const throttled = measured('benchmark', values, {
+    invalid: [stolen, { ...stolen, code: 'throttled', message: 'hot' }],
+  });
+  assert.match(addRun(null, record([[throttled]]), { keep: 10 }).refused.join(), /hot/);
+});
+
 test('a stage that its stop rule ended is a result and is added', () => {
   const stopped = measured('linear', { 'knee.rate': metric([20]) }, { status: 'stopped', reason: 'saturated' });
   assert.equal(addRun(null, record([[stopped]]), { keep: 10 }).added.length, 1);

@@ -66,7 +66,9 @@ test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all t
       ['benchmark', 'linear', 'step-surge'],
     );
     for (const stage of record.boots[0]!.stages) {
-      assert.deepEqual(stage.invalid, [], `${stage.stage} is valid`);
+      // What the host took is a note, and the host's.
+      const faults = stage.invalid.filter(({ code }) => code !== 'stolen');
+      assert.deepEqual(faults, [], `${stage.stage} is valid`);
       assert.equal(stage.stream.tokenSource, 'usage', 'the engine counts its own tokens');
     }
   }

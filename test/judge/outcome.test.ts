@@ -545,15 +545,22 @@ test('changed and missing policies are said, and do not decide', () => {
   assert.deepEqual(kinds(verdict).sort(), ['no_policy_at_base', 'policy_changed']);
 });
 
-test('a throttled machine is a note, and invalid only under strict', () => {
-  const invalid = [
-    { code: 'throttled' as const, message: 'the GPU throttled for 12 s', advice: 'Cool it.', phase: null },
-  ];
-  const input = withStage(healthy(), 'benchmark', (one) => ({ ...one, invalid }));
-  assert.equal(judge(input).outcome, 'pass');
-  assert.ok(judge(input).findings.some((finding) => finding.message.includes('throttled')));
-  assert.equal(judge({ ...input, policy: policy({ strict: true }) }).outcome, 'invalid');
-});
+for (const [code, message] of [
+  ['throttled', 'the GPU throttled for 12 s'],
+  ['stolen', 'the host gave 12 % of a core to others'],
+] as const)
+  test(`a machine that was slowed (${code}) is a note, and invalid only under strict`, () => {
+    const invalid = [{ code, message, advice: 'Run it on a quiet machine.', phase: null }];
+    const input = withStage(healthy({ boots: 2 }), 'benchmark', (one) => ({ ...one, invalid }));
+    const { outcome, findings } = judge(input);
+    assert.equal(outcome, 'pass');
+    assert.deepEqual(
+      findings.filter((finding) => finding.message.includes(message)).map(({ kind, severity }) => [kind, severity]),
+      [['note', 'info']],
+      'once, however many boots',
+    );
+    assert.equal(judge({ ...input, policy: policy({ strict: true }) }).outcome, 'invalid');
+  });
 
 test('a boot in which a stage is invalid lends nothing to it, the other boots do', () => {
   const input = healthy({ boots: 2 });

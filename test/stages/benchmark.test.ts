@@ -500,6 +500,24 @@ test('monitors: mean, p95 and max by round and over all rounds; counters from th
   ]);
 });
 
+test('what the host of a virtual machine took is named from more than 5 % of a core on', () => {
+  const [from, to] = [PLAN.phases[1]!.startMs, PLAN.phases[2]!.startMs];
+  const readings = (stolen: number) =>
+    Array.from({ length: 40 }, (_, index) => ({
+      tMs: from + ((to - from) * (index + 0.5)) / 40,
+      metric: 'host.steal',
+      value: index % 2 === 0 ? 2 * stolen : 0,
+    }));
+  const { invalid, metrics } = measure(PLAN, HEALTHY, { end: { samples: readings(12) } });
+  assert.deepEqual(
+    invalid.map(({ code }) => code),
+    ['stolen'],
+  );
+  assert.match(invalid[0]!.message, /gave 1[0-4] % of a core to others/);
+  assert.ok(metrics['host.steal.mean']!.value! > 10);
+  assert.deepEqual(measure(PLAN, HEALTHY, { end: { samples: readings(4) } }).invalid, []);
+});
+
 test('cost comes from goodput and tokens; nothing served has no price', () => {
   const rows = Array.from({ length: 100 }, (_, index) => row({ plannedMs: index * 100 }));
   const price = { gpuHour: 3.6, gpus: 2, currency: 'USD' };
