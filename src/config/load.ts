@@ -8,7 +8,7 @@ import { PlimsollError } from '../errors.ts';
 import { checkMinimumEffects, defaultGates, resolveGates, resolveSla } from './policy.ts';
 import { applyPreset } from './presets.ts';
 import { at, check, type Path, type Problem, pathText } from './problems.ts';
-import { type Config, configSchema, STAGES, slaRuleSchema } from './schema.ts';
+import { type Config, configSchema, MOST_IN_FLIGHT, STAGES, slaRuleSchema } from './schema.ts';
 import { substitute } from './substitute.ts';
 import { unavailable } from './unavailable.ts';
 import { readYaml, type YamlFile } from './yaml.ts';
@@ -77,6 +77,7 @@ export function parseConfig(text: string, options: ReadOptions & { readonly file
     ...unavailable(filled),
     ...besideReplay(filled),
     ...besideExternal(filled),
+    ...besideCap(filled),
   ];
   if (shape.data === undefined || problems.length > 0) {
     const onlyEnv =
@@ -128,6 +129,18 @@ function besideReplay(filled: Readonly<Record<string, unknown>>): Problem[] {
     message: `"${value}" cannot stand beside stages.benchmark.replay, whose trace says how long prompts are and what they share; take it out`,
     atKey: false,
   }));
+}
+
+/** The cap is shared out over the workers; users are not dropped, so that they must fit below it. */
+function besideCap(filled: Readonly<Record<string, unknown>>): Problem[] {
+  const cap = at(filled, ['client', 'maxInFlight']) ?? MOST_IN_FLIGHT;
+  const tooMany = (path: Path, what: string): Problem[] => {
+    const count = at(filled, path);
+    return typeof cap === 'number' && typeof count === 'number' && count > cap
+      ? [{ path, message: `${count} ${what} are more than client.maxInFlight (${cap}); raise the cap`, atKey: false }]
+      : [];
+  };
+  return [...tooMany(['client', 'workers'], 'workers'), ...tooMany(['stages', 'benchmark', 'users'], 'users')];
 }
 
 /** What is not booted cannot be booted in turn. */

@@ -44,12 +44,17 @@ export const slaRuleSchema = z.strictObject({
   tolerance: conditionText.optional().describe('Must hold, or the job fails.'),
 });
 
+/** Default of client.maxInFlight. */
+export const MOST_IN_FLIGHT = 10_000;
+
 /** The load generator and the limits of its own health, with their defaults. */
 export const clientSchema = z.strictObject({
   workers: positiveInteger.max(64).default(1).describe('Threads that send.'),
   maxInFlight: positiveInteger
-    .default(10_000)
-    .describe('Protects this machine; a request that finds the cap reached is dropped and counted.'),
+    .default(MOST_IN_FLIGHT)
+    .describe(
+      'Protects this machine; a request that finds the cap reached is dropped and counted. Users must fit below it.',
+    ),
   dispatchDelayP99: durationMs
     .prefault('5ms')
     .describe('Past it the client was the bottleneck and the phase is invalid.'),

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createHistogram, encodeHistogram, recordMs } from '../stats/histogram.ts';
 import { provenPercentile } from '../stats/sample-size.ts';
 import type { TokenTimes } from './client.ts';
-import type { LoadPlan } from './plan.ts';
+import { type LoadPlan, steadyFromMs } from './plan.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Plain data that crosses to the main thread. Histograms are encoded. */
@@ -13,6 +13,7 @@ export interface ShardAccounts {
   readonly phases: readonly {
     readonly sent: number;
     readonly dropped: number;
+    readonly droppedSteady: number;
     readonly dispatchDelayUs: string;
     readonly gapsUs: string;
     /** null = the phase was too short to say. */
@@ -26,7 +27,7 @@ export interface ShardAccounts {
 }
 
 export interface Accounts {
-  dropped(phase: number): void;
+  dropped(phase: number, plannedMs: number): void;
   gap(phase: number, gapMs: number): void;
   ended(row: Timeline, times: TokenTimes): void;
   /** Reads this thread's meters; call about every 100 ms with the load's time and the connections that are open. */
@@ -44,6 +45,7 @@ export function createAccounts(plan: LoadPlan): Accounts {
   const phases = plan.phases.map(() => ({
     sent: 0,
     dropped: 0,
+    droppedSteady: 0,
     delays: createHistogram(),
     gaps: createHistogram(),
     eventLoopDelayP99Ms: null as number | null,
@@ -95,8 +97,9 @@ export function createAccounts(plan: LoadPlan): Accounts {
   }
 
   return {
-    dropped(phase) {
+    dropped(phase, plannedMs) {
       phases[phase]!.dropped += 1;
+      if (plannedMs >= steadyFromMs(plan.phases[phase]!)) phases[phase]!.droppedSteady += 1;
     },
     gap(phase, gapMs) {
       recordMs(phases[phase]!.gaps, gapMs);

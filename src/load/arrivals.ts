@@ -80,8 +80,8 @@ export interface PhaseTimes {
  * it says and not one that luck moved by 10 %. A trace's arrivals come at its own times.
  */
 export function phaseTimes({ load, durationMs, startMs, pattern }: PhasePlan, seed: number): PhaseTimes {
-  // Rounding can lift the last time to the end itself, which belongs to the next phase.
-  const lastMs = startMs + durationMs * (1 - Number.EPSILON);
+  // Rounding can lift the last time to the end itself, which belongs to the next phase: the largest number before it.
+  const lastMs = (startMs + durationMs) * (1 - Number.EPSILON);
   switch (load.kind) {
     case 'closed':
       return NONE;
@@ -116,10 +116,14 @@ const NONE: PhaseTimes = { count: 0, open: () => () => Number.NaN };
 /** x₁ ≤ x₂ ≤ … on [0, expected), by process. */
 function positions(process: OpenLoad['process'], expected: number, stream: () => Random): PhaseTimes {
   const count = Math.round(expected);
-  if (process === 'constant') return { count: Math.ceil(expected), open: wholes };
+  // One at 0 and one at each whole number below it. 2.1/s for 10 s are 21, though the product is a hair above.
+  if (process === 'constant') return { count: Math.ceil(expected * (1 - ROUNDING)), open: wholes };
   if (process === 'poisson') return spaced(count, expected, () => poissonSpacing(stream()));
   return spaced(count, expected, () => gammaSpacing(stream(), process.gamma.burstiness));
 }
+
+/** Of a product of a rate and a length, with room: what is decided by less is noise of the arithmetic. */
+const ROUNDING = 1e-9;
 
 function wholes(): () => number {
   let i = -1;

@@ -75,6 +75,8 @@ export class Exchange implements Handler, TokenListener {
   private over = false;
   private retried = false;
   private reused = false;
+  /** A byte of the response has come on this attempt, if only of a head that never became whole. */
+  private heard = false;
   private attemptAt: number;
   private lastByteAt: number;
   private connectMs: number | null = null;
@@ -123,6 +125,10 @@ export class Exchange implements Handler, TokenListener {
     if (!this.reused) this.connectMs = performance.now() - this.attemptAt;
   }
 
+  onResponseStarted(): void {
+    this.heard = true;
+  }
+
   onResponseStart(_controller: Controller, status: number, headers: Headers): void {
     // 1xx only announces.
     if (this.over || status < 200) return;
@@ -146,10 +152,21 @@ export class Exchange implements Handler, TokenListener {
 
   onResponseEnd(): void {
     if (this.over) return;
+    this.complete(this.context.connections.readAt());
+  }
+
+  /** Nothing of the answer is to come: it is as good as it is. */
+  private complete(endAt: number): void {
     const answer = this.answer!;
     answer.end();
-    if (answer.failure === null) this.finish('ok', null, this.context.connections.readAt());
-    else this.finish(answer.failure.outcome, answer.failure.error, this.context.connections.readAt());
+    if (answer.failure === null) this.finish('ok', null, endAt);
+    else this.finish(answer.failure.outcome, answer.failure.error, endAt);
+  }
+
+  /** The connection was closed while it was idle. A server that has begun to answer had taken the request. */
+  private maySendAgain(error: Error, now: number): boolean {
+    const isIdleClose = this.reused && !this.heard && outcomeOf(error) === 'reset';
+    return isIdleClose && !this.retried && now - this.sentAt < IDLE_CLOSE_MS;
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
@@ -161,9 +178,9 @@ export class Exchange implements Handler, TokenListener {
       if (shortage !== null) this.context.onShortage?.(shortage);
     } else if (this.answer !== null) {
       if (this.answer.failure !== null) this.finish(this.answer.failure.outcome, this.answer.failure.error, now);
-      else if (this.answer.done) this.finish('ok', null, this.lastByteAt);
+      else if (this.answer.done) this.complete(this.lastByteAt);
       else this.finish(outcomeOf(error), describe(error), now);
-    } else if (this.reused && !this.retried && outcomeOf(error) === 'reset' && now - this.sentAt < IDLE_CLOSE_MS) {
+    } else if (this.maySendAgain(error, now)) {
       this.retry(now);
     } else {
       this.finish(outcomeOf(error), describe(error), now);
@@ -182,6 +199,8 @@ export class Exchange implements Handler, TokenListener {
     const failure = this.answer?.failure ?? null;
     // An answer that has already failed keeps its name, however its body goes on; only a cut says nothing of it.
     if (failure !== null && outcome !== 'cut') this.finish(failure.outcome, failure.error, performance.now());
+    // A body that is held open behind its [DONE] is whole all the same.
+    else if (this.answer?.done && outcome !== 'malformed') this.complete(this.lastByteAt);
     else this.finish(outcome, error, performance.now());
     this.controller?.abort(new Error(error));
   }
@@ -190,6 +209,7 @@ export class Exchange implements Handler, TokenListener {
   private retry(now: number): void {
     this.retried = true;
     this.reused = false;
+    this.heard = false;
     this.controller = null;
     this.attemptAt = now;
     this.dispatch();

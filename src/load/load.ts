@@ -51,7 +51,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
       // A cancel may still come while a stopped load drains; nothing comes after a cut.
       if (before !== null && (before.cut || end === 'stopped')) return;
       const cut = end !== 'stopped';
-      stop = { end, reason, cut, atMs: before?.atMs ?? Math.max(0, now()) };
+      stop = { end, reason, cut, atMs: before?.atMs ?? now() };
       crew.tell({ kind: 'halt', cut: cut ? reason : null });
     };
     // What a hook throws ends the load, and is the caller's again.
@@ -105,7 +105,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
         end: stopped?.end ?? 'complete',
         reason: stopped?.reason ?? null,
         originMs,
-        offeredMs: Math.min(stopped?.atMs ?? Number.POSITIVE_INFINITY, endOf(plan)),
+        offeredMs: Math.max(0, Math.min(stopped?.atMs ?? Number.POSITIVE_INFINITY, endOf(plan))),
         durationMs,
         ...mergeAccounts(plan, stopped?.atMs ?? null, accounts, received, { ports: room.ports, openFiles }),
       };
@@ -133,6 +133,7 @@ interface Stop {
   readonly end: Exclude<LoadResult['end'], 'complete'>;
   readonly reason: string;
   readonly cut: boolean;
+  /** On the load's clock: below 0 where its first slot was not due yet. */
   readonly atMs: number;
 }
 

@@ -58,6 +58,7 @@ export function mergeAccounts(
         planned,
         sent,
         dropped,
+        droppedSteady: total(shares.map((share) => share.droppedSteady)),
         retries,
         // Each worker's own peak: together they may not all have had it in the same moment.
         sockets: { peak: total(shares.map(({ socketsPeak }) => socketsPeak)), limit: machine.ports },

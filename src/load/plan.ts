@@ -47,6 +47,20 @@ export interface PhasePlan {
   readonly pattern: number;
 }
 
+/**
+ * Share at the start of a held level that is not measured. A hold is meant to last 5 × the p95 of its E2E, so that
+ * after a fifth of it 95 % of the requests of the level before are gone.
+ */
+const SETTLING_SHARE = 0.2;
+
+/**
+ * Where the steady window of a phase opens. A round has its ramp-in before it; surge and recovery are the very
+ * transition that is to be seen; steps and the base settle first.
+ */
+export function steadyFromMs({ kind, startMs, durationMs }: PhasePlan): number {
+  return kind === 'step' || kind === 'base' ? startMs + SETTLING_SHARE * durationMs : startMs;
+}
+
 export interface LoadPlan {
   readonly stage: StageName;
   readonly seed: number;

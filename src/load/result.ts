@@ -20,6 +20,8 @@ export interface ClientPhaseHealth {
   readonly sent: number;
   /** Slots that found maxInFlight reached. */
   readonly dropped: number;
+  /** Of those, the ones that were planned inside the phase's steady window. */
+  readonly droppedSteady: number;
   /** Requests that were sent again, since the kept-alive connection they went into was closed at once. */
   readonly retries?: number;
   /** Connections open at once; the limit: local ports that were left for them before the load. */

@@ -127,6 +127,17 @@ export async function runShard(
   };
   try {
     const planned = schedule(plan);
+    const isOver = pause(endOf(plan) - now(), halt);
+    const leave = new AbortController();
+    const users = runUsers({
+      plan,
+      worker: job.worker,
+      workers: job.workers,
+      now,
+      signal: AbortSignal.any([halt, leave.signal]),
+      // Numbered behind the open loop's requests, each worker in its own residue class.
+      send: createUserSend(planned.firstOf.at(-1)!, job, workload, now, send, answered),
+    });
     await Promise.all([
       runOpenLoop({
         job,
@@ -138,22 +149,16 @@ export async function runShard(
         send,
         halt,
       }),
-      runUsers({
-        plan,
-        worker: job.worker,
-        workers: job.workers,
-        now,
-        signal: halt,
-        // Numbered behind the open loop's requests, each worker in its own residue class.
-        send: createUserSend(planned.firstOf.at(-1)!, job, workload, now, send, answered),
-      }),
-      pause(endOf(plan) - now(), halt),
+      // Users who still wait for an answer at the end wait through the drain; one who fails ends the load at once.
+      Promise.race([isOver, users.then(() => isOver)]),
     ]);
     short.signal.throwIfAborted();
+    leave.abort();
     // Told by the last answer: a poll would be a timer to arm at every wait for a socket.
     drained = new AbortController();
     if (client.inFlight > 0) await pause(plan.drainMs, drained.signal);
     client.cut(`not complete ${plan.drainMs} ms after the load's end`);
+    await users;
     short.signal.throwIfAborted();
   } finally {
     clearInterval(ticking);
@@ -194,7 +199,7 @@ async function runOpenLoop({ job, workload, slots, accounts, client, now, send, 
       return slot?.plannedMs ?? null;
     },
     fire() {
-      if (client.inFlight >= cap) accounts.dropped(slot!.phase);
+      if (client.inFlight >= cap) accounts.dropped(slot!.phase, slot!.plannedMs);
       else send(prepared!);
     },
     now,
@@ -202,7 +207,7 @@ async function runOpenLoop({ job, workload, slots, accounts, client, now, send, 
   });
   // Halted: slots whose time had come are owed all the same, the rest were never due.
   for (const haltedMs = now(); slot !== undefined && slot.plannedMs <= haltedMs; slot = slots.next().value)
-    accounts.dropped(slot.phase);
+    accounts.dropped(slot.phase, slot.plannedMs);
 }
 
 function prepare(plan: LoadPlan, workload: Workload, { request, phase, index, plannedMs }: Slot): ClientRequest {

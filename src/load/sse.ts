@@ -103,6 +103,10 @@ export class SseParser {
       this.data = this.data === null ? value : `${this.data}\n${value}`;
     } else if (text.startsWith('event') && (text.length === 5 || text[5] === ':')) {
       this.event = text.slice(text[6] === ' ' ? 7 : 6);
+    } else if (text.startsWith('error') && (text.length === 5 || text[5] === ':')) {
+      // No field of the standard. Builds of llama.cpp up to the spring of 2025 tell a failure so, and then [DONE].
+      this.event = 'error';
+      this.data = text.slice(text[6] === ' ' ? 7 : 6);
     }
     // A colon in front is a comment; id, retry and unknown fields mean nothing here.
   }

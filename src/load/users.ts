@@ -21,7 +21,7 @@ export interface UsersOptions {
 /** A user whose request fails at once does not turn into a busy loop: failed requests take at least this long. */
 const FAILED_MS = 100;
 
-/** Resolves when the last closed phase is over and every user has its answer, or soon after `signal` aborts. */
+/** Resolves when every user has its answer, after the last closed phase is over or `signal` has aborted. */
 export async function runUsers(options: UsersOptions): Promise<void> {
   const mostUsers = Math.max(0, ...options.plan.phases.map(({ load }) => (load.kind === 'closed' ? load.users : 0)));
   const users: Promise<void>[] = [];

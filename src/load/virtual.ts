@@ -58,6 +58,7 @@ export function playLoad(
       planned,
       sent: planned,
       dropped: 0,
+      droppedSteady: 0,
     };
   });
   return {

@@ -12,15 +12,15 @@ export function createHostSampler(intervalMs: number): Sampler {
     metrics: ['host.cpu', 'host.steal', 'host.memory'],
     start(report) {
       if (!existsSync('/proc/stat')) return report({ kind: 'failed', reason: 'this system has no /proc/stat' });
-      let before = readCores();
+      let before = readCpu();
       const read = (): Reading => {
-        const now = readCores();
+        const now = readCpu();
         const memory = parseMemory(readFileSync('/proc/meminfo', 'utf8'));
         const values: Record<string, number> = memory === undefined ? {} : { 'host.memory': memory };
-        const use = useBetween(before, now);
-        if (use !== null) {
-          values['host.cpu'] = use.busy;
-          values['host.steal'] = use.stolen;
+        const total = now.total - before.total;
+        if (total > 0) {
+          values['host.cpu'] = (100 * (now.busy - before.busy)) / total;
+          values['host.steal'] = (100 * (now.stolen - before.stolen)) / total;
           before = now;
         }
         return { kind: 'values', atMs: performance.now(), values };
@@ -31,51 +31,22 @@ export function createHostSampler(intervalMs: number): Sampler {
   };
 }
 
-const readCores = () => parseCores(readFileSync('/proc/stat', 'utf8'));
+const readCpu = () => parseCpu(readFileSync('/proc/stat', 'utf8'));
 
-/** Ticks of one core since the machine started. */
-export interface CoreTicks {
+/** Of all cores together since the machine started, in ticks. */
+export interface CpuTicks {
   readonly total: number;
-  readonly idle: number;
-  /** The core had work, and the hypervisor gave its time to somebody else. */
+  /** Stolen time is in it: the cores had work. */
+  readonly busy: number;
+  /** A core had work, and the hypervisor gave its time to somebody else. */
   readonly stolen: number;
 }
 
-/**
- * By the core's name: the lines `cpuN user nice system idle iowait irq softirq steal` of /proc/stat (proc(5)); guest
- * times are inside user.
- */
-export function parseCores(text: string): ReadonlyMap<string, CoreTicks> {
-  const lines = text.matchAll(/^(cpu\d+) (.+)$/gm);
-  return new Map(
-    Array.from(lines, ([, name, rest]) => {
-      const fields = rest!.trim().split(/\s+/).slice(0, 8).map(Number);
-      const total = fields.reduce((sum, ticks) => sum + ticks, 0);
-      return [name!, { total, idle: (fields[3] ?? 0) + (fields[4] ?? 0), stolen: fields[7] ?? 0 }];
-    }),
-  );
-}
-
-/**
- * Of the cores that are there both times, in percent: how busy all of them were, stolen time
- * included, and how much was stolen of the one that lost most. null where no time passed.
- */
-export function useBetween(
-  before: ReadonlyMap<string, CoreTicks>,
-  now: ReadonlyMap<string, CoreTicks>,
-): { readonly busy: number; readonly stolen: number } | null {
-  let passed = 0;
-  let busy = 0;
-  let stolen = 0;
-  for (const [name, core] of now) {
-    const was = before.get(name);
-    const total = core.total - (was?.total ?? core.total);
-    if (was === undefined || total <= 0) continue;
-    passed += total;
-    busy += total - (core.idle - was.idle);
-    stolen = Math.max(stolen, (core.stolen - was.stolen) / total);
-  }
-  return passed === 0 ? null : { busy: (100 * busy) / passed, stolen: 100 * stolen };
+/** First line of /proc/stat: user nice system idle iowait irq softirq steal (guest times are inside user). */
+export function parseCpu(text: string): CpuTicks {
+  const fields = text.slice(0, text.indexOf('\n')).trim().split(/\s+/).slice(1, 9).map(Number);
+  const total = fields.reduce((sum, ticks) => sum + ticks, 0);
+  return { total, busy: total - (fields[3] ?? 0) - (fields[4] ?? 0), stolen: fields[7] ?? 0 };
 }
 
 /** Percent of memory that is not available; undefined where /proc/meminfo does not say. */

@@ -18,7 +18,7 @@ export function judgeClient(
   limits: Config['client'],
 ): MeasuredPhase[] {
   const lightest = phases
-    .filter((phase) => phase.figures.dropped === 0 && phase.metrics['e2e.p50']?.value)
+    .filter((phase) => phase.measurement.dropped === 0 && phase.metrics['e2e.p50']?.value)
     .reduce<number>((least, phase) => Math.min(least, phase.metrics['e2e.p50']!.value!), Number.POSITIVE_INFINITY);
   return phases.map((phase, index) => {
     const name = phase.plan.name;

@@ -7,8 +7,8 @@ import type { LoadEnd, MeasuredPhase } from './phase.ts';
 
 /** A reading or two of a long stage may be the sampler's own moment. */
 const THROTTLED_LIMIT = 5;
-/** Of the core that lost most. Less than this is found on quiet virtual machines too. */
-const STOLEN_LIMIT = 5;
+/** Less than this is found on quiet virtual machines too. */
+const STOLEN_LIMIT = 2;
 
 export function machineFaults(ends: readonly LoadEnd[], counted: readonly MeasuredPhase[]): Invalidity[] {
   return [...restarted(ends), ...throttled(counted), ...stolen(counted)];
@@ -47,7 +47,7 @@ function stolen(counted: readonly MeasuredPhase[]): Invalidity[] {
   return [
     {
       code: 'stolen',
-      message: `the host of this virtual machine gave ${Math.round(percent)} % of a core to others`,
+      message: `the host of this virtual machine gave ${Math.round(percent)} % of its CPU time to others`,
       advice:
         'Run it again at a quieter time, or on a machine of its own; comparison.against: interleaved gives both sides the same host.',
       phase: null,

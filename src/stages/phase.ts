@@ -1,12 +1,12 @@
 // One phase of a load, measured: what was planned, sent, received and sampled in it, put together.
 
 import type { Config } from '../config/schema.ts';
-import { type LoadPlan, offeredRate, type PhasePlan } from '../load/plan.ts';
+import { type LoadPlan, offeredRate, type PhasePlan, steadyFromMs } from '../load/plan.ts';
 import type { ClientPhaseHealth, LoadResult } from '../load/result.ts';
 import type { Sample, SamplerProblem } from '../monitor/sample.ts';
 import { type Figures, isCounter, metricsOf, type PhaseMetric, talliedFigures } from './figures.ts';
 import type { PhaseMeasurement } from './measurement.ts';
-import { endOf, steadyFromMs } from './phases.ts';
+import { endOf } from './phases.ts';
 import { inFlight, levelsWithin, sumWithin } from './series.ts';
 import { BUCKET_MS, type PhaseTally, type Tally } from './tally.ts';
 
@@ -68,7 +68,7 @@ function measurePhase(
     completed: sumWithin(tally.series.completed, BUCKET_MS, fromMs, toMs),
     tokens: sumWithin(load.tokensReceived, load.bucketMs, fromMs, toMs),
     promptTokens: sumWithin(tally.series.promptTokens, BUCKET_MS, fromMs, toMs),
-    dropped: health.dropped,
+    dropped: health.droppedSteady,
     gapsUs: load.gapsUs[index]!,
     samples: samplesWithin(end.samples, phase.startMs, toMs),
   };

@@ -2,12 +2,12 @@
 // how much failed, and how long after the step down all was as before. Worst surge first in the stage's metrics.
 
 import { mean } from 'simple-statistics';
-import { offeredRate } from '../load/plan.ts';
+import { offeredRate, steadyFromMs } from '../load/plan.ts';
 import { censoredQuantile } from '../stats/histogram.ts';
 import type { PhaseMetric } from './figures.ts';
 import type { SurgePoint } from './measurement.ts';
 import type { MeasuredPhase } from './phase.ts';
-import { endOf, steadyFromMs } from './phases.ts';
+import { endOf } from './phases.ts';
 import { inFlight, levelsWithin, sumWithin } from './series.ts';
 import { BUCKET_MS, type Tally } from './tally.ts';
 

@@ -4,9 +4,9 @@
 
 import type { Slo } from '../config/schema.ts';
 import type { LoadPlan, PhasePlan } from '../load/plan.ts';
+import { steadyFromMs } from '../load/plan.ts';
 import { type Outcome, startOf, type Timeline, type TokenSource } from '../load/timeline.ts';
 import { createHistogram, type Histogram, recordMs } from '../stats/histogram.ts';
-import { steadyFromMs } from './phases.ts';
 import { addAt } from './series.ts';
 import { createWindows, type WindowTally } from './windows.ts';
 

@@ -132,6 +132,7 @@ export class Connection implements ResponseSink {
       this.drop(null);
       return true;
     }
+    exchange.hear();
     let used: number;
     try {
       used = reader.read(pool.buffer, length);
@@ -175,6 +176,7 @@ export class Exchange implements Controller {
   paused = false;
   reason: Error | null = null;
   isOver = false;
+  private isHeard = false;
   readonly keepAlive: boolean;
   private bytes: Buffer;
   private connection: Connection | null = null;
@@ -197,6 +199,13 @@ export class Exchange implements Controller {
     const { bytes } = this;
     this.bytes = NO_BYTES;
     return bytes;
+  }
+
+  /** Bytes of the response have come. */
+  hear(): void {
+    if (this.isHeard) return;
+    this.isHeard = true;
+    this.handler.onResponseStarted?.();
   }
 
   head(status: number, headers: Fields, reason: string, stamp: Stamp): void {

@@ -89,6 +89,11 @@ stages: { benchmark: { replay: { file: t.jsonl } } }
     yaml: `${HEAD}stages:\n  linear: { from: 60%, to: 50% }\n  benchmark: { think: 1s, rate: 0/s }\n`,
   },
   { name: 'think without users', yaml: `${HEAD}stages:\n  benchmark: { rate: 5/s, think: { between: [2s, 3s] } }\n` },
+  {
+    name: 'more users and workers than may be in flight',
+    yaml: `${HEAD}stages:\n  benchmark: { users: 20 }\nclient: { maxInFlight: 5, workers: 6 }\n`,
+  },
+  { name: 'more users than the default cap', yaml: `${HEAD}stages:\n  benchmark: { users: 10001 }\n` },
   { name: 'no load', yaml: `${HEAD}stages:\n  benchmark: { rounds: 60 }\n  liner: {}\n` },
   { name: 'an empty stage', yaml: `${HEAD}stages:\n  linear:\n` },
   {

@@ -28,7 +28,7 @@ const MEASURING: readonly [file: string, constant: string, phrase: (value: numbe
   ['stages/windows.ts', 'REQUESTS_PER_WINDOW', (value) => `about ${value} base requests long`],
   ['stages/windows.ts', 'SHORTEST_MS', (value) => `at least ${value} ms`],
   ['stages/windows.ts', 'MOST_WINDOWS', (value) => `about ${value} windows a stage`],
-  ['stages/phases.ts', 'SETTLING_SHARE', (value) => (value === 0.2 ? 'without its first fifth' : `first ${value}`)],
+  ['load/plan.ts', 'SETTLING_SHARE', (value) => (value === 0.2 ? 'without its first fifth' : `first ${value}`)],
   ['stages/rounds.ts', 'DRIFT_RATIO', (value) => (value === 2 ? 'to half or less' : `1/${value}`)],
   ['stages/rounds.ts', 'DRIFT_REQUESTS', (value) => `by ${value} requests or more`],
   ['stages/stop-rule.ts', 'LEAST_REQUESTS', (value) => `from ${value} ended`],

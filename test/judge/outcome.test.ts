@@ -547,7 +547,7 @@ test('changed and missing policies are said, and do not decide', () => {
 
 for (const [code, message] of [
   ['throttled', 'the GPU throttled for 12 s'],
-  ['stolen', 'the host gave 12 % of a core to others'],
+  ['stolen', 'the host gave 12 % of its CPU time to others'],
 ] as const)
   test(`a machine that was slowed (${code}) is a note, and invalid only under strict`, () => {
     const invalid = [{ code, message, advice: 'Run it on a quiet machine.', phase: null }];

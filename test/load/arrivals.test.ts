@@ -83,7 +83,7 @@ describe('planned times', () => {
       fc.property(openPhase, fc.integer({ min: 0, max: 100_000 }), (each, startMs) => {
         const times = plannedTimes({ ...each, startMs }, 3);
         for (const [index, time] of times.entries()) {
-          assert.ok(time >= startMs && time < startMs + each.durationMs + 1e-6);
+          assert.ok(time >= startMs && time < startMs + each.durationMs);
           assert.ok(index === 0 || time >= times[index - 1]!);
         }
       }),
@@ -110,6 +110,24 @@ describe('planned times', () => {
     assert.equal(times.length, 24);
     assert.equal(times[0], 500);
     for (let i = 1; i < times.length; i++) assert.ok(Math.abs(times[i]! - times[i - 1]! - 125) < 1e-6);
+  });
+
+  test('at a constant rate are no request more where the product of rate and duration is a hair above a whole number', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 500 }),
+        fc.integer({ min: 1, max: 600 }),
+        fc.boolean(),
+        (tenths, seconds, late) => {
+          const rate = tenths / 10;
+          const startMs = late ? 60_000 : 0;
+          const times = plannedTimes(phase({ from: rate, to: rate }, { startMs, durationMs: seconds * 1_000 }), 1);
+          assert.equal(times.length, Math.ceil((tenths * seconds) / 10));
+          assert.ok(times.at(-1)! < startMs + seconds * 1_000);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   test('of a Poisson process have exponential gaps: mean and standard deviation are 1/rate', () => {

@@ -198,6 +198,18 @@ describe('a well-behaved stream', () => {
     assert.equal(row.outcome, 'ok');
   });
 
+  test('is ok when its body is held open after [DONE], from the last byte on, whatever ends the waiting', async () => {
+    const held: Script = ({ write, chunk }) => {
+      write(SSE_HEAD);
+      chunk(body);
+    };
+    for (const limit of [{ stallTimeoutMs: 150 }, { requestTimeoutMs: 150 }, { cutAfterMs: 150 }]) {
+      const row = await askOnce(held, limit);
+      assert.deepEqual([row.outcome, row.error], ['ok', null]);
+      assert.ok(row.endMs - row.sentMs < 140, `${row.endMs - row.sentMs} ms`);
+    }
+  });
+
   test('is ok without a length, ended by the closing of the connection', async () => {
     const row = await askOnce(({ write, end }) => {
       write(`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n${body}`);
@@ -290,6 +302,21 @@ describe('every fault has its outcome', () => {
       'an event named error',
       packets(`${event(content('a'))}event: error\ndata: worker died\n\n`, 10_000),
       'error_event',
+    ],
+    [
+      'an error as a field of its own, as llama.cpp told it, though [DONE] follows',
+      packets(`${event(content('a'))}error: {"code":500,"message":"context size exceeded"}\n\n${DONE}`, 10_000),
+      'error_event',
+    ],
+    [
+      '[DONE] and nothing else, and then a lost connection',
+      async ({ write, chunk, wait, reset }) => {
+        write(SSE_HEAD);
+        chunk(DONE);
+        await wait(20);
+        reset();
+      },
+      'malformed',
     ],
     ['a stream without finish or [DONE]', packets(event(content('a')), 10_000), 'truncated'],
     [
@@ -551,6 +578,22 @@ describe('connections', () => {
     assert.deepEqual([rows[1]!.outcome, rows[1]!.retried, rows[1]!.chunks], ['reset', false, 1]);
     assert.equal(server.requests, 2);
   });
+
+  for (const [what, begun] of [
+    ['half a head', 'HTTP/1.1 200 OK\r\ncontent-ty'],
+    ['an interim response', 'HTTP/1.1 102 Processing\r\n\r\n'],
+  ] as const)
+    test(`lost after ${what} are not tried again: the server had the request`, async () => {
+      await using server = await startTorture(async (connection) => {
+        if (connection.nth === 1) return stream(1)(connection);
+        connection.write(begun);
+        await connection.wait(20);
+        connection.reset();
+      });
+      const { rows } = await ask(server.url, { requests: 2 });
+      assert.deepEqual([rows[1]!.outcome, rows[1]!.retried], ['reset', false]);
+      assert.equal(server.requests, 2);
+    });
 
   test('carry the headers and the base path of the target', async () => {
     let head = '';

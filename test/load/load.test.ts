@@ -328,6 +328,18 @@ describe('a load that ends early', () => {
     assert.deepEqual([rows.length, result.phases[0]!.planned, result.offeredMs], [0, 0, 0]);
   });
 
+  test('cancelled between the start and its first slot: none was due', async () => {
+    await using server = await startTorture(stream(1));
+    const cancel = new AbortController();
+    const { result, rows } = await load(server.url, planOf([[1_000, open(10)]]), 1, {
+      onStart: () => cancel.abort(),
+      signal: cancel.signal,
+    });
+    const [{ planned, dropped } = assert.fail()] = result.phases;
+    assert.deepEqual([result.end, planned, dropped, rows.length], ['cancelled', 0, 0, 0]);
+    assert.equal(result.offeredMs, 0);
+  });
+
   test('cancelled while its connections are opened, by a server that answers none', async () => {
     await using server = await startTorture(silent);
     const abort = new AbortController();
@@ -479,6 +491,30 @@ describe('a closed-loop load', () => {
     assert.ok(Math.abs(sum(between) / between.length - 1_250) < 15);
     const exponential = draw({ meanMs: 300 });
     assert.ok(Math.abs(sum(exponential) / exponential.length - 300) < 10);
+  });
+
+  test('gives its last answers as long as the drain, and no longer', async () => {
+    await using server = await startTorture(({ write, chunk }) => {
+      write(SSE_HEAD);
+      chunk(event(content('a')));
+    });
+    const started = performance.now();
+    const { rows } = await load(server.url, planOf([[300, closed(2, { constantMs: 0 })]], { drainMs: 200 }), 2);
+    assert.deepEqual(
+      rows.map(({ outcome }) => outcome),
+      ['cut', 'cut'],
+    );
+    assert.ok(rows.every(({ endMs }) => endMs >= 490 && endMs < 1_500));
+    assert.ok(performance.now() - started < 6_000);
+  });
+
+  test('is over when its answers are there, however long its users would have thought', async () => {
+    await using server = await startTorture(stream(1));
+    const { result, rows } = await load(server.url, planOf([[300, closed(1, { constantMs: 250 })]]));
+    assert.equal(rows.length, 2);
+    assert.ok(result.durationMs < 1_000, `${result.durationMs} ms`);
+    const slow = await load(server.url, planOf([[300, closed(4, { constantMs: 8_000 })]]));
+    assert.ok(slow.result.durationMs < 2_000, `${slow.result.durationMs} ms`);
   });
 
   test('is cancelled as fast as any', async () => {

@@ -269,6 +269,18 @@ test('a ramp that ended in a death has its knee before the step that died, and n
   assert.deepEqual([first.value, first.bound], [10, 'below']);
 });
 
+test('slots that were dropped while a step still settled do not count against its window', () => {
+  const plan = ramp(5, 30, 3, 10_000);
+  const rows = playQueue(plan, { servers: 50, serviceMs: 20, firstTokenMs: 10 });
+  const dropped = [0, 10, 0];
+  const inWindow = measure(plan, rows, { load: { dropped } }).phases[1]!;
+  const settling = measure(plan, rows, { load: { dropped, droppedSettling: dropped } }).phases[1]!;
+  assert.ok(inWindow.metrics['errors.rate']!.value! > 0.05);
+  assert.equal(settling.metrics['errors.rate']!.value, 0);
+  assert.equal(settling.metrics['ttft.p95']!.bound, 'exact');
+  assert.equal(settling.dropped, 10);
+});
+
 test('whatever happens on a ramp, the measurement can be stored, and rows and dropped slots are what was planned', () => {
   fc.assert(
     fc.property(

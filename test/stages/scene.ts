@@ -111,9 +111,12 @@ export const planOf = (stage: LoadPlan['stage'], phases: readonly PhasePlan[]): 
 export function loadOf(
   plan: LoadPlan,
   rows: readonly Timeline[],
-  part: Partial<LoadResult> & { readonly dropped?: readonly number[] } = {},
+  part: Partial<LoadResult> & {
+    readonly dropped?: readonly number[];
+    readonly droppedSettling?: readonly number[];
+  } = {},
 ): LoadResult {
-  const { dropped = [], ...rest } = part;
+  const { dropped = [], droppedSettling = [], ...rest } = part;
   const tokensReceived: number[] = [];
   const gapsUs = plan.phases.map(() => createHistogram());
   for (const { phase, firstTokenMs, lastTokenMs, chunks, outputTokens } of rows) {
@@ -141,6 +144,7 @@ export function loadOf(
         planned: sent + (dropped[index] ?? 0),
         sent,
         dropped: dropped[index] ?? 0,
+        droppedSteady: (dropped[index] ?? 0) - (droppedSettling[index] ?? 0),
       };
     }),
     gapsUs,
