@@ -8,6 +8,7 @@ import type { Comparison } from '../../src/judge/verdict.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import {
   boot,
+  curvePoint,
   found,
   history,
   learnt,
@@ -501,6 +502,83 @@ test('latency that improves because answers got shorter is not an improvement', 
       (one) => one.kind === 'load_shed' && one.message.includes('answers got shorter (180 → 173 tokens)'),
     ),
   );
+});
+
+/** A ramp in steps of 2 req/s that holds up to a load and fails shares of its requests below and above it. */
+const ramp = (knee: number, to: number, failed: { held: number; beyond: number }, i = 0) => {
+  const curve = repeat(to / 2, (step) => {
+    const offeredRate = 2 * (step + 1);
+    const held = offeredRate <= knee;
+    return curvePoint({ offeredRate, held, errorRate: held ? failed.held : failed.beyond });
+  });
+  const sum = (pick: (point: (typeof curve)[number]) => number) => curve.reduce((all, point) => all + pick(point), 0);
+  const errors = sum((point) => point.errorRate * point.offeredRate) / sum((point) => point.offeredRate);
+  const metrics: Metrics = {
+    'knee.rate': value([wobble(knee, i)]),
+    'saturation.rate': value([wobble(knee * 1.2, i)]),
+    'errors.rate': value([errors], { n: 30 * sum((point) => point.offeredRate) }),
+  };
+  return { curve, metrics };
+};
+
+/** Ramps against stored ones, of whose last the segment keeps the curve. */
+function ramps(
+  candidate: readonly ReturnType<typeof ramp>[],
+  baseline: readonly ReturnType<typeof ramp>[],
+  keepsCurve = true,
+): JudgeInput {
+  const stored = history(
+    'linear',
+    baseline.map(({ metrics }) => metrics),
+  );
+  if (keepsCurve) stored.segments[0]!.curve = baseline.at(-1)!.curve;
+  const boots = candidate.map(({ metrics, curve }, index) => boot(index + 1, [stageOf('linear', metrics, { curve })]));
+  return {
+    record: record(boots),
+    lookup: found({ linear: [stored] }),
+    policy: policy({ comparison: { ...policy().comparison, gates: [{ metric: 'knee.rate', stage: 'linear' }] } }),
+    expected: ['linear'],
+  };
+}
+const verdictsOf = (input: JudgeInput): Record<string, string> =>
+  Object.fromEntries(judge(input).comparisons.map(({ metric, verdict }) => [metric, verdict]));
+
+test('a load line that rises while requests fail at loads that were held is not an improvement', () => {
+  const stored = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0.3 }, i));
+  const input = ramps([ramp(34, 40, { held: 0.03, beyond: 0.03 }), ramp(34, 40, { held: 0.03, beyond: 0.03 })], stored);
+  assert.deepEqual(verdictsOf(input), { 'knee.rate': 'inconclusive', 'saturation.rate': 'inconclusive' });
+  const shed = judge(input).findings.find(({ kind }) => kind === 'load_shed');
+  assert.match(
+    shed!.message,
+    /Load line \(\+40\.5 %\).* because load was shed: failed requests at loads that were held rose from 0 % to 3 %/,
+  );
+});
+
+test('what a ramp loses below the load that the baseline held is shed too, though the candidate held nothing', () => {
+  const stored = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0.3 }, i));
+  const failing = ramp(0, 30, { held: 0, beyond: 0.2 });
+  const metrics = { 'saturation.rate': value([40]), 'errors.rate': failing.metrics['errors.rate']! };
+  const input = ramps(
+    repeat(2, () => ({ ...failing, metrics })),
+    stored,
+  );
+  assert.equal(verdictsOf(input)['saturation.rate'], 'inconclusive');
+});
+
+test('a ramp that ran further into saturation is not accused of shedding for what failed there', () => {
+  const stored = repeat(6, (i) => ramp(24, 26, { held: 0, beyond: 0.1 }, i));
+  const further = repeat(2, () => ramp(34, 60, { held: 0, beyond: 0.5 }));
+  for (const keepsCurve of [true, false])
+    assert.deepEqual(verdictsOf(ramps(further, stored, keepsCurve)), {
+      'knee.rate': 'improved',
+      'saturation.rate': 'improved',
+    });
+});
+
+test('without a stored curve the whole of the stored ramps stands for it', () => {
+  const shedding = repeat(2, () => ramp(34, 40, { held: 0.03, beyond: 0.03 }));
+  const clean = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0 }, i));
+  assert.equal(verdictsOf(ramps(shedding, clean, false))['knee.rate'], 'inconclusive');
 });
 
 // ---- a trade -----------------------------------------------------------------------------------------------------
