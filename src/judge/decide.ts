@@ -172,12 +172,11 @@ function ruleFailures(evidence: Evidence, errorsRose: boolean): Ruling {
     return inconclusive(`it falls among failed requests on both sides: ${boundText(evidence)}`);
   if (!errorsRose)
     return inconclusive(`it falls among failed requests (${boundText(evidence)}), but a rise of failures is not shown`);
+  const because = 'it falls among failed requests, which have risen';
+  if (isAssumed(evidence)) return { verdict: 'suspected', because: `${because}; ${thinness(evidence)}` };
   if (evidence.candidate.length < BOOTS_TO_CONFIRM)
-    return {
-      verdict: 'suspected',
-      because: `it falls among failed requests, which have risen; ${countOf(evidence)} only`,
-    };
-  return { verdict: 'regressed', because: 'it falls among failed requests, which have risen' };
+    return { verdict: 'suspected', because: `${because}; ${countOf(evidence)} only` };
+  return { verdict: 'regressed', because };
 }
 
 const inconclusive = (because: string): Ruling => ({ verdict: 'inconclusive', because });

@@ -347,41 +347,74 @@ test('knee below the first step: a loss where the baseline had one, nothing wher
   );
 });
 
+/** A p99 that may have fallen among failures. */
+const failing = (ms: number, share: number, bound: Value['bound'] = 'exact'): Metrics => ({
+  'ttft.p99': value(
+    repeat(5, () => ms),
+    { bound },
+  ),
+  'errors.rate': value(repeat(5, () => share)),
+});
+
 test('a quantile among failed requests regresses only where the rise of failures is shown', () => {
-  const at = (ms: number, share: number, bound: Value['bound'] = 'exact'): Metrics => ({
-    'ttft.p99': value(
-      repeat(5, () => ms),
-      { bound },
-    ),
-    'errors.rate': value(repeat(5, () => share)),
-  });
   const p99 = (baseline: Metrics[], candidate: Metrics[]): Comparison =>
     only(duel('benchmark', baseline, candidate, { gates: ['ttft.p99'] }), 'ttft.p99');
-  const calmBase = repeat(6, (i) => at(wobble(400, i), 0));
-  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above'), at(30_000, 0.012, 'above')]).verdict, 'regressed');
-  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above')]).verdict, 'suspected');
+  const calmBase = repeat(6, (i) => failing(wobble(400, i), 0));
+  assert.equal(p99(calmBase, [failing(30_000, 0.012, 'above'), failing(30_000, 0.012, 'above')]).verdict, 'regressed');
+  assert.equal(p99(calmBase, [failing(30_000, 0.012, 'above')]).verdict, 'suspected');
   assert.equal(
     p99(
-      repeat(6, () => at(400, 0.011)),
-      [at(30_000, 0.0112, 'above'), at(30_000, 0.0112, 'above')],
+      repeat(6, () => failing(400, 0.011)),
+      [failing(30_000, 0.0112, 'above'), failing(30_000, 0.0112, 'above')],
     ).verdict,
     'inconclusive',
   );
   const both = p99(
-    repeat(6, () => at(30_000, 0.02, 'above')),
-    [at(30_000, 0.02, 'above')],
+    repeat(6, () => failing(30_000, 0.02, 'above')),
+    [failing(30_000, 0.02, 'above')],
   );
   assert.equal(both.verdict, 'inconclusive');
   assert.equal(
     judge(
       duel(
         'benchmark',
-        repeat(6, () => at(30_000, 0.02, 'above')),
-        [at(30_000, 0.02, 'above')],
+        repeat(6, () => failing(30_000, 0.02, 'above')),
+        [failing(30_000, 0.02, 'above')],
         { gates: ['ttft.p99'] },
       ),
     ).climb.again,
     false,
+  );
+});
+
+test('a quantile among failed requests is at most suspected against a baseline whose noise is assumed', () => {
+  const verdict = judge(
+    duel(
+      'benchmark',
+      [failing(400, 0)],
+      repeat(2, () => failing(30_000, 0.5, 'above')),
+      { gates: ['ttft.p99'] },
+    ),
+  );
+  const p99 = verdict.comparisons.find((one) => one.metric === 'ttft.p99')!;
+  assert.equal(p99.verdict, 'suspected');
+  assert.match(p99.because, /have risen; one baseline boot; boot noise is assumed/);
+});
+
+test('a bound on the better side of the baseline is worse by no percentage', () => {
+  const verdict = judge(
+    duel(
+      'benchmark',
+      repeat(6, (i) => failing(wobble(6_990, i), 0)),
+      repeat(2, () => failing(4_000, 0.05, 'above')),
+      { gates: ['ttft.p99'] },
+    ),
+  );
+  assert.ok(
+    verdict.findings.some(({ message }) =>
+      message.startsWith('Regressed: TTFT p99 in benchmark is worse (6.98 → ≥ 4 s), it falls among failed requests'),
+    ),
+    JSON.stringify(verdict.findings),
   );
 });
 
