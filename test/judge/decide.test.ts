@@ -387,6 +387,27 @@ test('a quantile among failed requests regresses only where the rise of failures
   );
 });
 
+test('failures of one boot among two are no more than suspected; of both they are confirmed', () => {
+  const surge = (errors: number): Metrics => ({ 'surge.errors': value([errors]) });
+  const ledger = { 'surge.errors': learnt(1, 1e-6, 30) };
+  const of = (...candidate: number[]) => {
+    const clean = repeat(6, () => surge(0));
+    return only(duel('step-surge', clean, candidate.map(surge), { ledger }), 'surge.errors', 'step-surge');
+  };
+  assert.deepEqual([of(0.12, 0).verdict, of(0.12, 0).because], ['suspected', 'seen in one of 2 boots']);
+  assert.equal(of(0.12, 0.1).verdict, 'regressed');
+  assert.equal(of(0.12, 0, 0.1).verdict, 'regressed');
+});
+
+test('a quantile among the failures of one boot among two is no more than suspected', () => {
+  const calmBase = repeat(6, (i) => failing(wobble(400, i), 0));
+  const input = duel('benchmark', calmBase, [failing(30_000, 0.05, 'above'), failing(400, 0)], {
+    gates: ['ttft.p99'],
+    ledger: { 'errors.rate': learnt(5, 1e-6, 30) },
+  });
+  for (const metric of ['ttft.p99', 'errors.rate']) assert.equal(only(input, metric).verdict, 'suspected', metric);
+});
+
 test('a quantile among failed requests is at most suspected against a baseline whose noise is assumed', () => {
   const verdict = judge(
     duel(
