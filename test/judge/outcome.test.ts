@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { storedFile } from '../../src/baseline/lookup.ts';
+import { driftOfRun } from '../../src/baseline/output-length.ts';
 import { standsOf } from '../../src/judge/accept.ts';
 import { type JudgeInput, judge, type Policy } from '../../src/judge/judge.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
@@ -607,4 +609,16 @@ test('runs that are judged together are compared with the boots and the ledger o
     for (const entries of Object.values(ledger)) Object.assign(entries[0]!, { kind: 'aa', run: 'other' });
   const { baseline } = judge({ ...input, record: merged, lookup });
   assert.deepEqual([baseline?.boots, baseline?.ledgerDf], [8, 0]);
+});
+
+test('the length of their answers is not compared with that of their own stored boots either', () => {
+  const answers = (tokens: number) => ({ 'output.tokens.mean': value([tokens]) });
+  const run = record([boot(1, [stageOf('benchmark', answers(180))])]);
+  const merged = mergeRecords([run, { ...run, id: 'other' }]);
+  const stored = history('benchmark', [answers(180), answers(120)]);
+  const lookup = found({ benchmark: [stored] });
+  const drift = () => driftOfRun(storedFile(lookup)!, merged);
+  assert.match(drift()!, /answers are 20.0 % longer/);
+  stored.segments[0]!.boots[1]!.id = 'other#1';
+  assert.equal(drift(), null);
 });
