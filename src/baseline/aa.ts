@@ -15,7 +15,7 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
-import { withoutRun } from './ledger.ts';
+import { withoutRuns } from './ledger.ts';
 import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 import { DEFAULT_KEEP, emptyFile } from './update.ts';
 
@@ -78,7 +78,7 @@ export function learnAa(file: BaselineFile | null, record: RunRecord, spreadsOf:
     );
     if (spreads.length === 0) continue;
     const target = history ?? newHistory(draft, stage, workload);
-    target.ledger = withoutRun(target.ledger, record.id);
+    target.ledger = withoutRuns(target.ledger, [record.id]);
     for (const [id, list] of spreads) {
       const entries = list.map((spread): LedgerEntry => ({ kind: 'aa', segment: null, run: record.id, ...spread }));
       target.ledger[id] = [...(target.ledger[id] ?? []), ...entries];

@@ -32,11 +32,11 @@ export function foldBoot(
   return folded;
 }
 
-/** What the ledger knows beside what boots of this run taught: they are replaced as it grows, and never judged by themselves. */
-export const withoutRun = (ledger: History['ledger'], run: string): History['ledger'] =>
+/** What the ledger knows beside what boots of these runs taught: they are replaced as it grows, and never judged by themselves. */
+export const withoutRuns = (ledger: History['ledger'], runs: readonly string[]): History['ledger'] =>
   Object.fromEntries(
     Object.entries(ledger)
-      .map(([id, entries]) => [id, entries.filter((entry) => entry.run !== run)] as const)
+      .map(([id, entries]) => [id, entries.filter(({ run }) => run === undefined || !runs.includes(run))] as const)
       .filter(([, entries]) => entries.length > 0),
   );
 

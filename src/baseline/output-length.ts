@@ -4,6 +4,7 @@
 
 import { STAGES, type StageName } from '../config/schema.ts';
 import { formatValue } from '../metrics-format.ts';
+import { isOwnBoot } from '../record/ids.ts';
 import type { RunRecord } from '../record/schema.ts';
 import { whyNotAlike, whyNotBoot, whyNotStage } from './admission.ts';
 import type { BaselineFile } from './schema.ts';
@@ -56,7 +57,7 @@ export function driftOfRun(file: BaselineFile, record: RunRecord): string | null
     const source = candidate.find(({ stream }) => stream.tokenSource !== null)?.stream.tokenSource ?? null;
     const baseline = (segment?.boots ?? []).filter(
       ({ id, tokenSource }) =>
-        !id.startsWith(`${record.id}#`) && (tokenSource === null || source === null || tokenSource === source),
+        !isOwnBoot(record, id) && (tokenSource === null || source === null || tokenSource === source),
     );
     const closedLoop = candidate.some(({ phases }) => phases.some(({ users }) => users !== null));
     const drift = outputDrift({ stage, closedLoop, candidate, baseline });

@@ -52,7 +52,7 @@ export const segmentSchema = z.looseObject({
   boots: z.array(storedBootSchema),
   /** One merged histogram per metric, for charts only. */
   histograms: z.record(z.string(), z.string()),
-  /** The last linear curve and surge timeline, for charts only. */
+  /** The last linear curve and surge timeline, for charts; the curve also says where failures were on the ramp. */
   curve: z.unknown().nullable(),
   surge: z.unknown().nullable(),
 });

@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load.ts';
 import { STAGES } from '../config/schema.ts';
 import { EXIT, PlimsollError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
+import { expectedStages } from '../judge/expected.ts';
 import { explain } from '../judge/explain.ts';
 import { type JudgeInput, judge } from '../judge/judge.ts';
 import { resolveMetric } from '../metrics.ts';
@@ -35,11 +36,13 @@ export const judgeCommand = (): Command =>
       const record: RunRecord = { ...mergeRecords(runs.map(readRecord)), mode: 'gate' };
       const lookup = lookupIn(flags.baseline, record);
       const provenance = { ...localProvenance(flags.config, '.'), plimsoll: VERSION };
+      const policy = loadConfig(flags.config, { allowMissingEnv: true });
+      const [measured, configured] = [plannedStages(record), expectedStages(policy, record, lookup)];
       const input: JudgeInput = {
         record,
         lookup,
-        policy: loadConfig(flags.config, { allowMissingEnv: true }),
-        expected: expectedStages(record),
+        policy,
+        expected: STAGES.filter((stage) => measured.includes(stage) || configured.includes(stage)),
       };
       if (flags.explain !== undefined) {
         refuseUnknownMetric(flags.explain);
@@ -64,7 +67,7 @@ export const reportCommand = (): Command =>
         record,
         lookup,
         policy: context.policy,
-        expected: expectedStages(record),
+        expected: plannedStages(record),
         overBudget: context.overBudget,
         provenance: context.provenance,
       });
@@ -103,7 +106,7 @@ function lookupOf({ lookup }: RunContext, dir: string): BaselineLookup {
   return { kind: 'found', path: lookup.path, file: parseBaseline(readInput(beside), beside) };
 }
 
-const expectedStages = (record: RunRecord) => STAGES.filter((stage) => record.workloads[stage] !== undefined);
+const plannedStages = (record: RunRecord) => STAGES.filter((stage) => record.workloads[stage] !== undefined);
 
 function readContext(path: string): RunContext {
   try {

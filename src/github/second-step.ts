@@ -7,9 +7,9 @@ import * as core from '@actions/core';
 import { storedFile } from '../baseline/lookup.ts';
 import type { BaselineLookup } from '../baseline/schema.ts';
 import { findBaseline } from '../baseline/store.ts';
-import { type Config, STAGES, type StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
 import type { Accepted } from '../judge/accept.ts';
+import { expectedStages } from '../judge/expected.ts';
 import { judge } from '../judge/judge.ts';
 import type { Verdict } from '../judge/verdict.ts';
 import type { RunRecord } from '../record/schema.ts';
@@ -164,7 +164,8 @@ function judgeUntrusted(
       record,
       lookup,
       policy: config,
-      expected: expectedStages(config, record),
+      // The base's: a stage that a fork's record leaves out is missing.
+      expected: expectedStages(config, record, lookup),
       provenance: { policyChanges: [], noPolicyAtBase: false, accepted },
     });
   } catch (error) {
@@ -178,16 +179,3 @@ function judgeUntrusted(
     );
   }
 }
-
-/** All of the base's: a stage that the record leaves out is missing. One that waits for a knee may be left out. */
-const expectedStages = (config: Config, record: RunRecord): readonly StageName[] =>
-  STAGES.filter(
-    (stage) =>
-      config.stages[stage] !== undefined &&
-      (record.workloads[stage] !== undefined || !sharesKnee(config.stages[stage])),
-  );
-
-const sharesKnee = (value: unknown): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  ('shareOfKnee' in value || Object.values(value).some((inner) => sharesKnee(inner)));

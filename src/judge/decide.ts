@@ -7,6 +7,7 @@ import { weightedHolm } from '../stats/holm.ts';
 import { fromScale } from '../stats/summary.ts';
 import { centre, type Evidence, effectInterval, smallestDetectable, type Test } from './compare.ts';
 import type { Sample } from './samples.ts';
+import { ERROR_METRICS } from './selection.ts';
 import { LEDGER_ENOUGH_DF, pairPriorSd } from './variance.ts';
 import type { Comparison, ComparisonVerdict } from './verdict.ts';
 
@@ -155,7 +156,16 @@ function worse(evidence: Evidence): Ruling {
   const boots = evidence.candidate.length;
   if (isAssumed(evidence)) return { verdict: 'suspected', because: thinness(evidence) };
   if (boots < BOOTS_TO_CONFIRM) return { verdict: 'suspected', because: `${countOf(evidence)} only` };
+  // Where nothing fails as a rule, one boot's failures carry the mean of all.
+  if (ERROR_METRICS.includes(evidence.metric.id) && bootsThatLost(evidence) < BOOTS_TO_CONFIRM)
+    return { verdict: 'suspected', because: `seen in one of ${countOf(evidence)}` };
   return { verdict: 'regressed', because: `confirmed by ${countOf(evidence)}` };
+}
+
+/** Boots that are worse by the minimum effect, each by itself. */
+function bootsThatLost({ candidate, baseline, minimumEffect }: Evidence): number {
+  const level = centre(baseline);
+  return candidate.filter(({ summary, censored }) => censored === 'worse' || summary - level >= minimumEffect).length;
 }
 
 const better = (evidence: Evidence): Ruling =>
@@ -172,12 +182,13 @@ function ruleFailures(evidence: Evidence, errorsRose: boolean): Ruling {
     return inconclusive(`it falls among failed requests on both sides: ${boundText(evidence)}`);
   if (!errorsRose)
     return inconclusive(`it falls among failed requests (${boundText(evidence)}), but a rise of failures is not shown`);
+  const because = 'it falls among failed requests, which have risen';
+  if (isAssumed(evidence)) return { verdict: 'suspected', because: `${because}; ${thinness(evidence)}` };
   if (evidence.candidate.length < BOOTS_TO_CONFIRM)
-    return {
-      verdict: 'suspected',
-      because: `it falls among failed requests, which have risen; ${countOf(evidence)} only`,
-    };
-  return { verdict: 'regressed', because: 'it falls among failed requests, which have risen' };
+    return { verdict: 'suspected', because: `${because}; ${countOf(evidence)} only` };
+  if (bootsThatLost(evidence) < BOOTS_TO_CONFIRM)
+    return { verdict: 'suspected', because: `${because}; seen in one of ${countOf(evidence)}` };
+  return { verdict: 'regressed', because };
 }
 
 const inconclusive = (because: string): Ruling => ({ verdict: 'inconclusive', because });

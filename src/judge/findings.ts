@@ -8,6 +8,7 @@ import type { Decision } from './decide.ts';
 import { driftFindings } from './drift.ts';
 import { openSentence, where, worseSentence } from './headline.ts';
 import { isShed } from './load-shed.ts';
+import type { MeasuredBoot } from './pairs.ts';
 import { isMachines, RECORD_ADVICE, type StageEvidence } from './standing.ts';
 import type { Comparison, Finding, Outcome, SlaResult, StageStanding } from './verdict.ts';
 
@@ -228,12 +229,17 @@ const lostFindings = ({ stage, lost }: StageEvidence): Finding[] =>
 // ---- notes ----------------------------------------------------------------------------------------------
 
 function notes({ strict, stages, decisions }: FindingsInput): Finding[] {
-  const slowed = stages.flatMap(({ stage, candidate }) => {
-    const faults = strict ? [] : candidate.flatMap(({ measurement }) => measurement.invalid).filter(isMachines);
-    // The first of each kind: the boots differ in a number only.
-    return [...new Map(faults.toReversed().map((fault) => [fault.code, fault])).values()].flatMap((fault) =>
-      one('note', 'info', `${stage}: ${fault.message}`, fault.advice),
-    );
-  });
-  return [...slowed, ...driftFindings(stages, decisions)];
+  const slowed = stages.flatMap(({ stage, candidate, pairing }) => [
+    ...slowedNotes(stage, candidate),
+    ...slowedNotes(`${stage} of the base`, pairing?.pairs.map(({ base }) => base) ?? []),
+  ]);
+  return [...(strict ? [] : slowed), ...driftFindings(stages, decisions)];
+}
+
+/** The first fault of each kind: the boots differ in a number only. */
+function slowedNotes(whose: string, boots: readonly MeasuredBoot[]): Finding[] {
+  const faults = boots.flatMap(({ measurement }) => measurement.invalid).filter(isMachines);
+  return [...new Map(faults.toReversed().map((fault) => [fault.code, fault])).values()].flatMap((fault) =>
+    one('note', 'info', `${whose}: ${fault.message}`, fault.advice),
+  );
 }

@@ -106,9 +106,13 @@ const unitOf = (comparison: Pick<Comparison, 'metric'>) => resolveMetric(compari
 
 /** "TPOT p95 in benchmark is 10.2 % worse (24.1 ms → 26.6 ms, 95 % interval +9.1…+11.3 %), confirmed by 2 boots". */
 export function worseSentence(comparison: Comparison): string {
-  const size = changeOf(comparison).replace(/^[+−]/, '');
-  return `${where(comparison)} is ${size} worse (${numbers(comparison)}), ${comparison.because}`;
+  const size = changedForWorse(comparison) ? `${changeOf(comparison).replace(/^[+−]/, '')} ` : '';
+  return `${where(comparison)} is ${size}worse (${numbers(comparison)}), ${comparison.because}`;
 }
+
+/** Not where a bound lies on the better side of the baseline: what is known of it is no size of the loss. */
+const changedForWorse = ({ metric, change }: Comparison): boolean =>
+  change !== null && (resolveMetric(metric)?.better === 'higher' ? change < 0 : change > 0);
 
 /** "TPOT p95 in benchmark changed by +2.1 % (…): neither a change nor its absence is shown; …". */
 export function openSentence(comparison: Comparison): string {

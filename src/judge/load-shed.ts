@@ -5,6 +5,7 @@ import { outputChange } from '../baseline/output-length.ts';
 import { resolveMetric } from '../metrics.ts';
 import { formatChange, formatMetricValue } from '../metrics-format.ts';
 import type { Decision } from './decide.ts';
+import { rampFailures } from './ramp-failures.ts';
 import { ERROR_METRICS } from './selection.ts';
 import type { StageEvidence } from './standing.ts';
 import type { Comparison, Finding } from './verdict.ts';
@@ -74,5 +75,15 @@ function failuresRose(stage: StageEvidence, decisions: readonly Decision[]): str
       return `${what} rose from ${before} to ${after}`;
     }
   }
-  return null;
+  return stage.stage === 'linear' ? failuresRoseOnRamp(stage) : null;
+}
+
+/** A ramp's errors are no comparison, but what is shed there raises its knee. */
+function failuresRoseOnRamp(stage: StageEvidence): string | null {
+  const failures = rampFailures(stage);
+  if (failures === null || failures.pRise > SUSPICION) return null;
+  const { id, minimumEffect } = resolveMetric('errors.rate')!;
+  if (failures.after - failures.before < minimumEffect) return null;
+  const [before, after] = [failures.before, failures.after].map((share) => formatMetricValue(id, share));
+  return `failed requests at loads that were held rose from ${before} to ${after}`;
 }

@@ -14,12 +14,13 @@ import type { SlaResult } from './verdict.ts';
 
 export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaResult {
   const measured = measure(rule.metric, stage);
-  const [gold, tolerance] = [rule.gold, rule.tolerance].map((condition) => absolute(condition, rule.metric, stage));
+  const level = baselineLevel(rule.metric, stage);
+  const [gold, tolerance] = [rule.gold, rule.tolerance].map((condition) => absolute(condition, level));
   const result = (status: SlaResult['status'], notes: readonly (string | null)[]): SlaResult => ({
     metric: rule.metric,
     stage: rule.stage,
-    gold: gold ?? rule.gold,
-    tolerance: tolerance ?? rule.tolerance,
+    gold: gold?.condition ?? rule.gold,
+    tolerance: tolerance?.condition ?? rule.tolerance,
     value: measured.kind === 'yes' ? measured.value : null,
     bound: measured.kind === 'yes' ? measured.bound : 'exact',
     interval: measured.kind === 'yes' ? measured.interval : null,
@@ -28,13 +29,18 @@ export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaRe
     line: rule.line,
   });
   if (measured.kind === 'no') return result('not_measured', [measured.reason]);
-  if (!gold || !tolerance) return { ...result('not_measured', [NO_BASELINE]), awaitsBaseline: true };
+  if (!gold || !tolerance) {
+    if (level === 'both ends') return result('not_measured', [`the baseline's boots ${DIFFERENT_ENDS}`]);
+    return { ...result('not_measured', [NO_BASELINE]), awaitsBaseline: true };
+  }
   const { value, bound, metric } = measured;
-  const isGold = holds(gold, value, bound);
-  const isTolerated = holds(tolerance, value, bound);
-  const untold = (condition: Condition): string =>
-    `${formatValue(metric.unit, value, bound)} does not tell whether "${condition.text}" holds`;
-  const notes = [nearness([tolerance, gold], measured.interval), ...measured.notes];
+  const isGold = holds(gold.condition, value, bound, gold.bound);
+  const isTolerated = holds(tolerance.condition, value, bound, tolerance.bound);
+  const untold = ({ condition, known }: Limit): string =>
+    known === null
+      ? `${formatValue(metric.unit, value, bound)} does not tell whether "${condition.text}" holds`
+      : `the baseline is only known as ${known}, which does not tell whether "${condition.text}" holds`;
+  const notes = [nearness([tolerance.condition, gold.condition], measured.interval), ...measured.notes];
   if (isGold === true) return result('gold', notes);
   if (isTolerated === true) return result('tolerated', [...notes, isGold === null ? untold(gold) : null]);
   return isTolerated === false
@@ -42,36 +48,58 @@ export function judgeSla(rule: SlaRule, stage: StageEvidence | undefined): SlaRe
     : result('not_measured', [untold(tolerance), ...measured.notes]);
 }
 
+const DIFFERENT_ENDS = 'lie past different ends of what was measured';
 const NO_BASELINE = 'there is no baseline to take the limit from';
 
-/** A limit around the baseline in the metric's unit, with its number in the text; null without a baseline. */
-function absolute(condition: Condition, id: string, stage: StageEvidence | undefined): Condition | null {
-  if (condition.ofBaseline === undefined) return condition;
+/** A condition in the metric's unit, whose limit may be a bound of the true one only. */
+interface Limit {
+  readonly condition: Condition;
+  readonly bound: Bound;
+  /** The baseline's level where only a bound of it is known: "≥ 30 s". */
+  readonly known: string | null;
+}
+
+/** A limit around the baseline in the metric's unit, with its number in the text; null without a level. */
+function absolute(condition: Condition, level: Level | NoLevel): Limit | null {
+  if (condition.ofBaseline === undefined) return { condition, bound: 'exact', known: null };
+  if (typeof level === 'string') return null;
+  const { metric, value, bound } = level;
+  const limit = condition.ofBaseline * value + condition.limit;
+  const text = `${condition.text} (${formatValue(metric.unit, limit, bound)})`;
+  const known = bound === 'exact' ? null : formatValue(metric.unit, value, bound);
+  return { condition: { op: condition.op, limit, text }, bound, known };
+}
+
+interface Level {
+  readonly metric: ResolvedMetric;
+  readonly value: number;
+  readonly bound: Bound;
+}
+type NoLevel = 'none' | 'both ends';
+
+/** The boots of the newest segment, as the rule's own value is made of the candidate's. */
+function baselineLevel(id: string, stage: StageEvidence | undefined): Level | NoLevel {
   const metric = resolveMetric(id);
-  const level = metric && stage ? baselineLevel(metric, stage) : null;
-  if (!metric || level === null) return null;
-  const limit = condition.ofBaseline * level + condition.limit;
-  return { op: condition.op, limit, text: `${condition.text} (${formatValue(metric.unit, limit)})` };
-}
-
-/** The boots of the newest segment, as the rule's own value is made of the candidate's; null where one is only a bound. */
-function baselineLevel(metric: ResolvedMetric, { baseline, slo }: StageEvidence): number | null {
-  const boots = baseline
-    .filter((boot) => !dependsOnSlo(metric.id) || sameSlo(boot.slo, slo))
-    .flatMap((boot) => boot.metrics[metric.id] ?? []);
+  if (!metric || !stage) return 'none';
+  const boots = stage.baseline
+    .filter((boot) => !dependsOnSlo(id) || sameSlo(boot.slo, stage.slo))
+    .flatMap((boot) => boot.metrics[id] ?? []);
   const values = boots.map(({ value }) => value).filter((value) => value !== null);
-  if (values.length === 0 || boots.some(({ bound }) => bound !== 'exact')) return null;
-  return centreOf(metric, values);
+  if (values.length === 0) return 'none';
+  const bounds = [...new Set(boots.map(({ bound }) => bound).filter((bound) => bound !== 'exact'))];
+  return bounds.length > 1 ? 'both ends' : { metric, value: centreOf(metric, values), bound: bounds[0] ?? 'exact' };
 }
 
-/** Three-valued: null = a censored value does not tell. */
-export function holds(condition: Condition, value: number, bound: Bound): boolean | null {
+/** Three-valued: null = a censored value, or a limit that is a bound itself, does not tell. */
+export function holds(condition: Condition, value: number, bound: Bound, limitBound: Bound = 'exact'): boolean | null {
   const met = meets(condition, value);
-  if (bound === 'exact') return met;
-  // "At least v" settles a lower limit only by meeting it, and an upper limit only by breaking it.
+  // "At least v" settles a lower limit only by meeting it, and an upper limit only by breaking it; of limits the reverse.
   const wantsLess = condition.op === '<' || condition.op === '<=';
-  const settledByMeeting = (bound === 'below') === wantsLess;
-  return met === settledByMeeting ? met : null;
+  const settledByMeeting = [
+    ...(bound === 'exact' ? [] : [(bound === 'below') === wantsLess]),
+    ...(limitBound === 'exact' ? [] : [(limitBound === 'above') === wantsLess]),
+  ];
+  return settledByMeeting.every((byMeeting) => met === byMeeting) ? met : null;
 }
 
 function meets({ op, limit }: Condition, value: number): boolean {
@@ -117,7 +145,7 @@ function measure(id: string, stage: StageEvidence | undefined): Measured {
       ),
     };
   const bounds = new Set(values.map((one) => one.bound).filter((bound) => bound !== 'exact'));
-  if (bounds.size > 1) return { kind: 'no', reason: 'its boots lie past different ends of what was measured' };
+  if (bounds.size > 1) return { kind: 'no', reason: `its boots ${DIFFERENT_ENDS}` };
   return {
     kind: 'yes',
     metric,

@@ -1,11 +1,12 @@
 // How far each stage got: measured at all, valid, comparable with a stored history. In: record and lookup. Out: one
 // StageEvidence per expected stage, with the boots on both sides that may be used. What is not usable never looks compared.
 
-import { withoutRun } from '../baseline/ledger.ts';
+import { withoutRuns } from '../baseline/ledger.ts';
 import { historyOf, pinnedUnits } from '../baseline/lookup.ts';
 import { outputDrift } from '../baseline/output-length.ts';
 import type { BaselineLookup, History } from '../baseline/schema.ts';
 import type { StageName } from '../config/schema.ts';
+import { isOwnBoot, runIdsOf } from '../record/ids.ts';
 import { compareFacts } from '../record/keys.ts';
 import type { BootRecord, FactDifference, RunRecord } from '../record/schema.ts';
 import type { Invalidity } from '../stages/measurement.ts';
@@ -192,7 +193,7 @@ function findPairs(stage: StageName, candidate: readonly MeasuredBoot[], input: 
     };
   }
   const stored = historyOf(lookup, stage, record.workloads[stage]?.key)?.ledger ?? {};
-  const ledger = withoutRun(stored, record.id);
+  const ledger = withoutRuns(stored, runIdsOf(record));
   return { kind: 'yes', history: null, baseline: pairs.map(({ base }) => base), pairing: { pairs, ledger } };
 }
 
@@ -237,8 +238,8 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
   const units = pinnedUnits(history);
   const otherText = units === null ? [] : compareFacts(units, workload?.unitsPerToken ?? {});
   if (otherText.length > 0) return no('incomparable', 'its prompts were calibrated to another tokenizer', otherText);
-  // Boots of the newest segment, without those of this very run; so the ledger, below.
-  const stored = (history.segments.at(-1)?.boots ?? []).filter((boot) => !boot.id.startsWith(`${record.id}#`));
+  // Boots of the newest segment, without the record's own; so the ledger, below.
+  const stored = (history.segments.at(-1)?.boots ?? []).filter(({ id }) => !isOwnBoot(record, id));
   if (stored.length === 0) {
     const onlyLedger = history.segments.length === 0;
     return no(
@@ -255,7 +256,7 @@ function findHistory(stage: StageName, tokenSource: string | null, { record, loo
   if (alike.length === 0) {
     return { kind: 'no', standing: otherSource(stage, stored.at(-1)!.tokenSource, tokenSource) };
   }
-  const others = { ...history, ledger: withoutRun(history.ledger, record.id) };
+  const others = { ...history, ledger: withoutRuns(history.ledger, runIdsOf(record)) };
   const baseline = alike.map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
   return { kind: 'yes', history: others, baseline, pairing: null };
 }

@@ -3,6 +3,7 @@
 
 import type { z } from 'zod';
 import { PlimsollError } from '../errors.ts';
+import { mergedId } from './ids.ts';
 import { readableJson } from './json.ts';
 import { compareFacts } from './keys.ts';
 import { type Facts, RUN_VERSION, type RunRecord, runRecordSchema } from './schema.ts';
@@ -118,7 +119,7 @@ export function mergeRecords(records: readonly RunRecord[]): RunRecord {
   const broken = records.find((record) => record.status === 'incomplete');
   return {
     ...first,
-    id: records.map((record) => record.id).join('+'),
+    id: mergedId(records),
     status: broken ? 'incomplete' : 'complete',
     statusReason: broken?.statusReason ?? null,
     workloads: Object.assign({}, ...records.map((record) => record.workloads).toReversed()),

@@ -1,8 +1,8 @@
 // The numbers behind the charts: load curve, surge timeline and latency distribution of this run and of the
 // baseline, taken from record and baseline file. Finite numbers or null, never a guess.
 
-import type { z } from 'zod';
 import type { Segment } from '../baseline/schema.ts';
+import { storedCurve } from '../baseline/stored-curve.ts';
 import type { StageName } from '../config/schema.ts';
 import type { BootRecord } from '../record/schema.ts';
 import { stageMeasurementSchema } from '../record/schema.ts';
@@ -113,14 +113,9 @@ export function median(values: readonly (number | null)[]): number | null {
   return (known[Math.floor(middle)]! + known[Math.ceil(middle)]!) / 2;
 }
 
-// The store keeps curves as `unknown`, for charts only: what does not read as one is not drawn.
-const storedCurve = (segment: Segment | undefined): CurvePoint[] | null =>
-  stored(stageMeasurementSchema.shape.curve, segment?.curve);
-const storedSurge = (segment: Segment | undefined): SurgePoint[] | null =>
-  stored(stageMeasurementSchema.shape.surge, segment?.surge);
-
-function stored<T>(schema: z.ZodType<T[] | null>, value: unknown): T[] | null {
-  const parsed = schema.safeParse(value);
+/** The store keeps it as `unknown`: what does not read as a timeline is not drawn. */
+function storedSurge(segment: Segment | undefined): SurgePoint[] | null {
+  const parsed = stageMeasurementSchema.shape.surge.safeParse(segment?.surge);
   return parsed.success && parsed.data !== null && parsed.data.length > 0 ? parsed.data : null;
 }
 

@@ -8,6 +8,7 @@ import type { Comparison } from '../../src/judge/verdict.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import {
   boot,
+  curvePoint,
   found,
   history,
   learnt,
@@ -346,41 +347,95 @@ test('knee below the first step: a loss where the baseline had one, nothing wher
   );
 });
 
+/** A p99 that may have fallen among failures. */
+const failing = (ms: number, share: number, bound: Value['bound'] = 'exact'): Metrics => ({
+  'ttft.p99': value(
+    repeat(5, () => ms),
+    { bound },
+  ),
+  'errors.rate': value(repeat(5, () => share)),
+});
+
 test('a quantile among failed requests regresses only where the rise of failures is shown', () => {
-  const at = (ms: number, share: number, bound: Value['bound'] = 'exact'): Metrics => ({
-    'ttft.p99': value(
-      repeat(5, () => ms),
-      { bound },
-    ),
-    'errors.rate': value(repeat(5, () => share)),
-  });
   const p99 = (baseline: Metrics[], candidate: Metrics[]): Comparison =>
     only(duel('benchmark', baseline, candidate, { gates: ['ttft.p99'] }), 'ttft.p99');
-  const calmBase = repeat(6, (i) => at(wobble(400, i), 0));
-  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above'), at(30_000, 0.012, 'above')]).verdict, 'regressed');
-  assert.equal(p99(calmBase, [at(30_000, 0.012, 'above')]).verdict, 'suspected');
+  const calmBase = repeat(6, (i) => failing(wobble(400, i), 0));
+  assert.equal(p99(calmBase, [failing(30_000, 0.012, 'above'), failing(30_000, 0.012, 'above')]).verdict, 'regressed');
+  assert.equal(p99(calmBase, [failing(30_000, 0.012, 'above')]).verdict, 'suspected');
   assert.equal(
     p99(
-      repeat(6, () => at(400, 0.011)),
-      [at(30_000, 0.0112, 'above'), at(30_000, 0.0112, 'above')],
+      repeat(6, () => failing(400, 0.011)),
+      [failing(30_000, 0.0112, 'above'), failing(30_000, 0.0112, 'above')],
     ).verdict,
     'inconclusive',
   );
   const both = p99(
-    repeat(6, () => at(30_000, 0.02, 'above')),
-    [at(30_000, 0.02, 'above')],
+    repeat(6, () => failing(30_000, 0.02, 'above')),
+    [failing(30_000, 0.02, 'above')],
   );
   assert.equal(both.verdict, 'inconclusive');
   assert.equal(
     judge(
       duel(
         'benchmark',
-        repeat(6, () => at(30_000, 0.02, 'above')),
-        [at(30_000, 0.02, 'above')],
+        repeat(6, () => failing(30_000, 0.02, 'above')),
+        [failing(30_000, 0.02, 'above')],
         { gates: ['ttft.p99'] },
       ),
     ).climb.again,
     false,
+  );
+});
+
+test('failures of one boot among two are no more than suspected; of both they are confirmed', () => {
+  const surge = (errors: number): Metrics => ({ 'surge.errors': value([errors]) });
+  const ledger = { 'surge.errors': learnt(1, 1e-6, 30) };
+  const of = (...candidate: number[]) => {
+    const clean = repeat(6, () => surge(0));
+    return only(duel('step-surge', clean, candidate.map(surge), { ledger }), 'surge.errors', 'step-surge');
+  };
+  assert.deepEqual([of(0.12, 0).verdict, of(0.12, 0).because], ['suspected', 'seen in one of 2 boots']);
+  assert.equal(of(0.12, 0.1).verdict, 'regressed');
+  assert.equal(of(0.12, 0, 0.1).verdict, 'regressed');
+});
+
+test('a quantile among the failures of one boot among two is no more than suspected', () => {
+  const calmBase = repeat(6, (i) => failing(wobble(400, i), 0));
+  const input = duel('benchmark', calmBase, [failing(30_000, 0.05, 'above'), failing(400, 0)], {
+    gates: ['ttft.p99'],
+    ledger: { 'errors.rate': learnt(5, 1e-6, 30) },
+  });
+  for (const metric of ['ttft.p99', 'errors.rate']) assert.equal(only(input, metric).verdict, 'suspected', metric);
+});
+
+test('a quantile among failed requests is at most suspected against a baseline whose noise is assumed', () => {
+  const verdict = judge(
+    duel(
+      'benchmark',
+      [failing(400, 0)],
+      repeat(2, () => failing(30_000, 0.5, 'above')),
+      { gates: ['ttft.p99'] },
+    ),
+  );
+  const p99 = verdict.comparisons.find((one) => one.metric === 'ttft.p99')!;
+  assert.equal(p99.verdict, 'suspected');
+  assert.match(p99.because, /have risen; one baseline boot; boot noise is assumed/);
+});
+
+test('a bound on the better side of the baseline is worse by no percentage', () => {
+  const verdict = judge(
+    duel(
+      'benchmark',
+      repeat(6, (i) => failing(wobble(6_990, i), 0)),
+      repeat(2, () => failing(4_000, 0.05, 'above')),
+      { gates: ['ttft.p99'] },
+    ),
+  );
+  assert.ok(
+    verdict.findings.some(({ message }) =>
+      message.startsWith('Regressed: TTFT p99 in benchmark is worse (6.98 → ≥ 4 s), it falls among failed requests'),
+    ),
+    JSON.stringify(verdict.findings),
   );
 });
 
@@ -501,6 +556,83 @@ test('latency that improves because answers got shorter is not an improvement', 
       (one) => one.kind === 'load_shed' && one.message.includes('answers got shorter (180 → 173 tokens)'),
     ),
   );
+});
+
+/** A ramp in steps of 2 req/s that holds up to a load and fails shares of its requests below and above it. */
+const ramp = (knee: number, to: number, failed: { held: number; beyond: number }, i = 0) => {
+  const curve = repeat(to / 2, (step) => {
+    const offeredRate = 2 * (step + 1);
+    const held = offeredRate <= knee;
+    return curvePoint({ offeredRate, held, errorRate: held ? failed.held : failed.beyond });
+  });
+  const sum = (pick: (point: (typeof curve)[number]) => number) => curve.reduce((all, point) => all + pick(point), 0);
+  const errors = sum((point) => point.errorRate * point.offeredRate) / sum((point) => point.offeredRate);
+  const metrics: Metrics = {
+    'knee.rate': value([wobble(knee, i)]),
+    'saturation.rate': value([wobble(knee * 1.2, i)]),
+    'errors.rate': value([errors], { n: 30 * sum((point) => point.offeredRate) }),
+  };
+  return { curve, metrics };
+};
+
+/** Ramps against stored ones, of whose last the segment keeps the curve. */
+function ramps(
+  candidate: readonly ReturnType<typeof ramp>[],
+  baseline: readonly ReturnType<typeof ramp>[],
+  keepsCurve = true,
+): JudgeInput {
+  const stored = history(
+    'linear',
+    baseline.map(({ metrics }) => metrics),
+  );
+  if (keepsCurve) stored.segments[0]!.curve = baseline.at(-1)!.curve;
+  const boots = candidate.map(({ metrics, curve }, index) => boot(index + 1, [stageOf('linear', metrics, { curve })]));
+  return {
+    record: record(boots),
+    lookup: found({ linear: [stored] }),
+    policy: policy({ comparison: { ...policy().comparison, gates: [{ metric: 'knee.rate', stage: 'linear' }] } }),
+    expected: ['linear'],
+  };
+}
+const verdictsOf = (input: JudgeInput): Record<string, string> =>
+  Object.fromEntries(judge(input).comparisons.map(({ metric, verdict }) => [metric, verdict]));
+
+test('a load line that rises while requests fail at loads that were held is not an improvement', () => {
+  const stored = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0.3 }, i));
+  const input = ramps([ramp(34, 40, { held: 0.03, beyond: 0.03 }), ramp(34, 40, { held: 0.03, beyond: 0.03 })], stored);
+  assert.deepEqual(verdictsOf(input), { 'knee.rate': 'inconclusive', 'saturation.rate': 'inconclusive' });
+  const shed = judge(input).findings.find(({ kind }) => kind === 'load_shed');
+  assert.match(
+    shed!.message,
+    /Load line \(\+40\.5 %\).* because load was shed: failed requests at loads that were held rose from 0 % to 3 %/,
+  );
+});
+
+test('what a ramp loses below the load that the baseline held is shed too, though the candidate held nothing', () => {
+  const stored = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0.3 }, i));
+  const failing = ramp(0, 30, { held: 0, beyond: 0.2 });
+  const metrics = { 'saturation.rate': value([40]), 'errors.rate': failing.metrics['errors.rate']! };
+  const input = ramps(
+    repeat(2, () => ({ ...failing, metrics })),
+    stored,
+  );
+  assert.equal(verdictsOf(input)['saturation.rate'], 'inconclusive');
+});
+
+test('a ramp that ran further into saturation is not accused of shedding for what failed there', () => {
+  const stored = repeat(6, (i) => ramp(24, 26, { held: 0, beyond: 0.1 }, i));
+  const further = repeat(2, () => ramp(34, 60, { held: 0, beyond: 0.5 }));
+  for (const keepsCurve of [true, false])
+    assert.deepEqual(verdictsOf(ramps(further, stored, keepsCurve)), {
+      'knee.rate': 'improved',
+      'saturation.rate': 'improved',
+    });
+});
+
+test('without a stored curve the whole of the stored ramps stands for it', () => {
+  const shedding = repeat(2, () => ramp(34, 40, { held: 0.03, beyond: 0.03 }));
+  const clean = repeat(6, (i) => ramp(24, 30, { held: 0, beyond: 0 }, i));
+  assert.equal(verdictsOf(ramps(shedding, clean, false))['knee.rate'], 'inconclusive');
 });
 
 // ---- a trade -----------------------------------------------------------------------------------------------------

@@ -137,6 +137,25 @@ export function phaseOf(
   };
 }
 
+export const curvePoint = (
+  options: Partial<NonNullable<Stage['curve']>[number]> & { offeredRate: number },
+): NonNullable<Stage['curve']>[number] => ({
+  phase: `step-${options.offeredRate}`,
+  achievedRate: options.offeredRate,
+  goodputShare: 1,
+  ttftP50Ms: null,
+  ttftP95Ms: null,
+  tpotP50Ms: null,
+  tpotP95Ms: null,
+  e2eP95Ms: null,
+  tokensPerSecond: 0,
+  errorRate: 0,
+  inFlightMean: 1,
+  backlogGrowing: false,
+  held: true,
+  ...options,
+});
+
 export const boot = (index: number, stages: Stage[], options: Partial<BootRecord> = {}): BootRecord => ({
   index,
   side: 'candidate',

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { storedFile } from '../../src/baseline/lookup.ts';
+import { driftOfRun } from '../../src/baseline/output-length.ts';
 import { standsOf } from '../../src/judge/accept.ts';
 import { type JudgeInput, judge, type Policy } from '../../src/judge/judge.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
+import { mergeRecords } from '../../src/record/codec.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import {
   boot,
@@ -576,19 +579,46 @@ test('a boot in which a stage is invalid lends nothing to it, the other boots do
   assert.equal(verdict.comparisons.find((one) => one.metric === 'knee.rate')?.candidateBoots, 2);
 });
 
+/** The first stored boots under the ids given. */
+const storedAs = (input: ReturnType<typeof healthy>, ids: readonly string[]) =>
+  found(
+    Object.fromEntries(
+      Object.entries(input.lookup.file.stages).map(([stage, histories]) => [
+        stage,
+        histories!.map((one) => ({
+          ...one,
+          segments: one.segments.map((segment) => ({
+            ...segment,
+            boots: segment.boots.map((each, index) => ({ ...each, id: ids[index] ?? each.id })),
+          })),
+        })),
+      ]),
+    ),
+  );
+
 test('a run is not compared with its own boots in the store', () => {
   const input = healthy();
-  const stages = Object.fromEntries(
-    Object.entries(input.lookup.file.stages).map(([stage, histories]) => [
-      stage,
-      histories!.map((one) => ({
-        ...one,
-        segments: one.segments.map((segment) => ({
-          ...segment,
-          boots: segment.boots.map((each, index) => (index === 0 ? { ...each, id: 'run#1' } : each)),
-        })),
-      })),
-    ]),
-  );
-  assert.equal(judge({ ...input, lookup: found(stages) }).baseline?.boots, 9);
+  assert.equal(judge({ ...input, lookup: storedAs(input, ['run#1']) }).baseline?.boots, 9);
+});
+
+test('runs that are judged together are compared with the boots and the ledger of none of them', () => {
+  const input = healthy();
+  const merged = mergeRecords([input.record, { ...input.record, id: 'other' }]);
+  const lookup = storedAs(input, ['run#1', 'other#1', 'another#1']);
+  for (const { ledger } of Object.values(lookup.kind === 'found' ? lookup.file.stages : {}).flat())
+    for (const entries of Object.values(ledger)) Object.assign(entries[0]!, { kind: 'aa', run: 'other' });
+  const { baseline } = judge({ ...input, record: merged, lookup });
+  assert.deepEqual([baseline?.boots, baseline?.ledgerDf], [8, 0]);
+});
+
+test('the length of their answers is not compared with that of their own stored boots either', () => {
+  const answers = (tokens: number) => ({ 'output.tokens.mean': value([tokens]) });
+  const run = record([boot(1, [stageOf('benchmark', answers(180))])]);
+  const merged = mergeRecords([run, { ...run, id: 'other' }]);
+  const stored = history('benchmark', [answers(180), answers(120)]);
+  const lookup = found({ benchmark: [stored] });
+  const drift = () => driftOfRun(storedFile(lookup)!, merged);
+  assert.match(drift()!, /answers are 20.0 % longer/);
+  stored.segments[0]!.boots[1]!.id = 'other#1';
+  assert.equal(drift(), null);
 });

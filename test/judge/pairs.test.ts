@@ -288,6 +288,24 @@ test('tokens that another source counted are not compared', () => {
   assert.deepEqual(stages[0]!.differences, [{ field: 'tokenSource', baseline: 'usage', candidate: 'chunks' }]);
 });
 
+test('a machine that was slowed under the base is noted as the base, and with strict the pair does not count', () => {
+  const boots = paired([
+    [tpot(20), tpot(20)],
+    [tpot(20), tpot(20)],
+  ]);
+  const message = 'the host gave 12 % of a core to others';
+  boots[0]!.stages[0] = {
+    ...boots[0]!.stages[0]!,
+    invalid: [{ code: 'stolen', message, advice: 'Wait.', phase: null }],
+  };
+  const notes = (strict: boolean): string[] =>
+    judge(inputOf(boots, { policy: policy({ strict }) }))
+      .findings.filter((one) => one.message.includes(message))
+      .map((one) => `${one.kind}: ${one.message}`);
+  assert.deepEqual(notes(false), [`note: benchmark of the base: ${message}`]);
+  assert.deepEqual(notes(true), [`invalid: Lost: benchmark of boot 1 (the base) does not count: ${message}.`]);
+});
+
 test('explain prints pairs with their differences', () => {
   const text = explain(inputOf(paired([[tpot(20), tpot(22)]])), 'tpot.p95@benchmark');
   assert.match(text, /pairs, base before candidate:\n {2}boot 1: 20 .*\n {2}boot 2: 22 .*\n {4}difference 0\.09531/);

@@ -182,9 +182,42 @@ test('without a baseline such a rule waits for one: as severe as the missing bas
   assert.match(first.headline, /one SLA rule waits for a baseline/);
 });
 
-test('a baseline of which only a bound is known gives no limit', () => {
-  const bounded: Metrics = { 'ttft.p95': value([120_000], { bound: 'above' }) };
-  const lookup = found({ benchmark: [history('benchmark', [bounded])] });
-  const run = record([boot(1, [stageOf('benchmark', { 'ttft.p95': value([200]) })])]);
-  assert.equal(judgeSla(sla[0]!, standStage('benchmark', { record: run, lookup, strict: false })).awaitsBaseline, true);
+test('a baseline of which only a bound is known decides what the bound decides, and else the rule is not measured', () => {
+  const p95 = (ms: number, bound: 'exact' | 'above' | 'below' = 'exact'): Metrics => ({
+    'ttft.p95': value([ms], { bound }),
+  });
+  const judged = (ms: number, baseline: Metrics[], one: SlaRule = sla[0]!): SlaResult => {
+    const run = record([boot(1, [stageOf('benchmark', p95(ms))])]);
+    const lookup = found({ benchmark: [history('benchmark', baseline)] });
+    return judgeSla(one, standStage('benchmark', { record: run, lookup, strict: false }));
+  };
+  const bounded = [p95(200), p95(800, 'above')];
+  const met = judged(200, bounded);
+  assert.deepEqual([met.status, met.tolerance.text], ['gold', '< baseline + 10% (≥ 440 ms)']);
+  const open = judged(500, bounded);
+  assert.deepEqual([open.status, open.awaitsBaseline], ['not_measured', undefined]);
+  assert.match(open.note!, /^the baseline is only known as ≥ 400 ms, which does not tell whether/);
+  const slower = rule('ttft.p95', relative('> baseline', '>', 1));
+  assert.equal(judged(300, bounded, slower).status, 'breached');
+  assert.equal(judged(500, bounded, slower).status, 'not_measured');
+  assert.match(judged(500, [p95(1, 'below'), p95(900, 'above')]).note!, /the baseline's boots lie past different ends/);
+});
+
+test('a limit that is a bound settles what is true of every limit that it admits', () => {
+  const side = fc.constantFrom<'above' | 'below'>('above', 'below');
+  const number = fc.integer({ min: 0, max: 20 });
+  fc.assert(
+    fc.property(
+      fc.constantFrom<Condition['op']>('<', '<=', '>', '>='),
+      number,
+      number,
+      side,
+      (op, limit, at, bound) => {
+        const answer = holds(condition('', op, limit), at, 'exact', bound);
+        const admitted = Array.from({ length: 100 }, (_, i) => (bound === 'above' ? limit + i / 2 : limit - i / 2));
+        const truths = new Set(admitted.map((one) => holds(condition('', op, one), at, 'exact')));
+        assert.equal(answer, truths.size === 1 ? [...truths][0] : null);
+      },
+    ),
+  );
 });
