@@ -83,7 +83,7 @@ export function gather(stage: StageEvidence, metric: ResolvedMetric, options: Co
           (attempt === null ? 'too few requests or rounds to compare' : 'its values are too large to compute with'))
         : null,
     known: knownEffect(candidate, baseline),
-    bothBeyond: beyondOnBothSides(candidate, baseline),
+    bothBeyond: beyondOnBothSides(metric, candidate, baseline, margin),
   };
 }
 
@@ -267,16 +267,24 @@ function knownEffect(candidate: readonly Sample[], baseline: readonly Sample[]):
   return larger ? 'at_least' : smaller ? 'at_most' : 'effect';
 }
 
-function beyondOnBothSides(candidate: readonly Sample[], baseline: readonly Sample[]): Evidence['bothBeyond'] {
+function beyondOnBothSides(
+  metric: ResolvedMetric,
+  candidate: readonly Sample[],
+  baseline: readonly Sample[],
+  margin: number,
+): Evidence['bothBeyond'] {
   const all = [...candidate, ...baseline];
   const side = candidate[0]?.censored ?? 'no';
   if (side === 'no' || baseline.length === 0 || all.some((sample) => sample.censored !== side)) return 'no';
-  // Same end of the same ramp; a ramp that stopped earlier proves less.
+  // Same end of the same ramp; a ramp that stopped earlier proves less. Ends are loads that were offered, or what was
+  // achieved at them, which scatters.
   const [low, high] = [
     Math.min(...all.map((sample) => sample.summary)),
     Math.max(...all.map((sample) => sample.summary)),
   ];
-  return high - low <= 1e-6 * Math.max(1, Math.abs(high)) ? side : 'no';
+  const isAchieved = metric.id === 'saturation.rate' || metric.base.id.startsWith('throughput.');
+  const apart = isAchieved ? margin : 1e-6 * Math.max(1, Math.abs(high));
+  return high - low <= apart ? side : 'no';
 }
 
 export const centre = (samples: readonly Sample[]): number => mean(samples.map((sample) => sample.summary));

@@ -56,6 +56,9 @@ export function linearResult(
   const whole = metricsOf(pool(phases.map((phase) => phase.figures)), timeoutMs, price);
   const single = (id: string, metric: PhaseMetric | undefined, note: string | null = null) =>
     metric === undefined ? {} : { [id]: bootValue(id, metric, [metric.value], note) };
+  /** What the deployment can carry: at least that of the highest step where no step was too much. */
+  const most = (id: string) =>
+    single(id, onPlateau[id] && { ...onPlateau[id], bound: plateau.reached ? 'exact' : 'above' }, notReached);
   const metrics = {
     ...single('knee.rate', kneeOf(steps, aborted), kneeNote(steps)),
     ...single(
@@ -63,9 +66,9 @@ export function linearResult(
       plateau.saturation,
       plateau.reached ? null : 'not reached: every step achieved what was offered',
     ),
-    ...single('throughput.requests', onPlateau['throughput.requests'], notReached),
-    ...single('throughput.tokens', onPlateau['throughput.tokens'], notReached),
-    ...single('throughput.prompt_tokens', onPlateau['throughput.prompt_tokens'], notReached),
+    ...most('throughput.requests'),
+    ...most('throughput.tokens'),
+    ...most('throughput.prompt_tokens'),
     ...single('goodput.requests', goodput),
     ...single('errors.rate', whole['errors.rate']),
     ...single('output.tokens.mean', whole['output.tokens.mean']),

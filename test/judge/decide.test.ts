@@ -278,6 +278,33 @@ const kneeLedger = { 'knee.rate': learnt(1, 18 * 0.01 ** 2, 18) };
 const kneeDuel = (baseline: readonly Metrics[], candidate: readonly Metrics[]): Comparison =>
   only(duel('linear', baseline, candidate, { gates: ['knee.rate'], ledger: kneeLedger }), 'knee.rate', 'linear');
 
+test('output throughput of ramps that nothing saturated: unchanged at the same end, open at another, never a loss', () => {
+  const most = (tokens: number, bound: Value['bound'] = 'above'): Metrics => ({
+    'throughput.tokens': value([tokens], { bound }),
+  });
+  const judged = (...candidate: Metrics[]): Comparison =>
+    only(
+      duel(
+        'linear',
+        [698, 700, 701, 699, 703].map((tokens) => most(tokens)),
+        candidate,
+        {
+          gates: ['throughput.tokens@linear'],
+          ledger: { 'throughput.tokens': learnt(1, 18 * 0.01 ** 2, 18) },
+        },
+      ),
+      'throughput.tokens',
+      'linear',
+    );
+  const same = judged(most(705));
+  assert.equal(same.verdict, 'unchanged');
+  assert.match(same.because, /past the end of what was measured .*would not show/);
+  // Its ramp ended a step earlier.
+  assert.equal(judged(most(612), most(610)).verdict, 'inconclusive');
+  // It saturated below what the baseline still bore.
+  assert.equal(judged(most(612, 'exact'), most(610, 'exact')).verdict, 'regressed');
+});
+
 test('knee past the last step on both sides: unchanged, and it says what it cannot see', () => {
   const one = kneeDuel(
     repeat(5, () => knee(60, 'above')),

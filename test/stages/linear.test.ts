@@ -118,6 +118,7 @@ test('no step saturated: the plateau is above the highest achieved rate, and tok
   assert.ok(near(metrics['saturation.rate']!.value, 40, 0.02));
   assert.match(metrics['saturation.rate']!.note!, /not reached/);
   assert.match(metrics['throughput.tokens']!.note!, /not reached/);
+  assert.equal(metrics['throughput.tokens']!.bound, 'above');
   assert.ok(near(metrics['throughput.tokens']!.value, 440, 0.02));
 });
 
