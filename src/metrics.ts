@@ -42,8 +42,11 @@ export interface MetricDefinition {
   readonly priorSd: Readonly<Record<string, number>> | number;
   /** Changes below this many units are within what the client itself can distort; floors the minimum effect. */
   readonly resolution?: number;
-  /** How the rounds of a boot become its one number (stats/summary.ts); robust where absent. */
-  readonly summary?: 'mean';
+  /**
+   * How the rounds of a boot become its one number (stats/summary.ts); robust where absent. `matched`: they are the steps
+   * of a ramp, and the mean is over those that all boots of a comparison held.
+   */
+  readonly summary?: 'mean' | 'matched';
 }
 
 /** A metric with its statistic chosen: what records, rules and comparisons are keyed by. */
@@ -59,8 +62,11 @@ export interface ResolvedMetric {
   readonly equivalenceMargin: number;
   readonly priorSd: number;
   readonly resolution: number;
-  readonly summary: 'robust' | 'mean';
+  readonly summary: 'robust' | 'mean' | 'matched';
 }
+
+/** What is compared at matched loads has no number of one boot alone: it depends on what the other boots held. */
+export const standsAlone = ({ summary }: Pick<ResolvedMetric, 'summary'>): boolean => summary !== 'matched';
 
 const LATENCY_STATISTICS = ['mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
 const GAUGE_STATISTICS = ['mean', 'p95', 'max'] as const;
@@ -78,6 +84,22 @@ const latency = (id: string, label: string, formula: string, resolution = 2): Me
   equivalenceMargin: 0.1,
   priorSd: { p99: 0.04, max: 0.1, default: 0.03 },
   resolution,
+});
+
+/** A latency along the ramp, compared as at one load. */
+const alongRamp = (of: 'ttft.p95' | 'tpot.p95', label: string, resolution: number): MetricDefinition => ({
+  id: `curve.${of.replace('.', '_')}`,
+  label: `${label} p95 at held loads`,
+  unit: 'ms',
+  better: 'lower',
+  scale: 'log',
+  statistics: [],
+  formula: `geometric mean of ${of} over the steps of the ramp that every boot of the comparison held`,
+  minimumEffect: 0.03,
+  equivalenceMargin: 0.1,
+  priorSd: 0.03,
+  resolution,
+  summary: 'matched',
 });
 
 const gauge = (
@@ -206,6 +228,8 @@ export const METRICS: readonly MetricDefinition[] = [
     equivalenceMargin: 0.05,
     priorSd: 0.03,
   },
+  alongRamp('ttft.p95', 'TTFT', 2),
+  alongRamp('tpot.p95', 'TPOT', 0.5),
   {
     id: 'surge.peak_p95',
     label: 'Surge peak',

@@ -26,10 +26,10 @@ export interface AaBoot {
   readonly metrics: Readonly<Record<string, BootValues & { readonly n: number }>>;
 }
 
-/** By metric, one spread for each number of rounds: the judge's (judge/aa.ts), since the judge will pool them. */
+/** By metric, one spread for each number of rounds, or over the steps that all have: the judge's (judge/aa.ts), since the judge will pool them. */
 export type SpreadsOf = (
   boots: readonly AaBoot[],
-) => Readonly<Record<string, readonly (Spread & { readonly rounds: number })[]>>;
+) => Readonly<Record<string, readonly (Spread & Pick<LedgerEntry, 'rounds' | 'steps'>)[]>>;
 
 export interface AaResult {
   readonly file: BaselineFile;

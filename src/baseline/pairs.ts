@@ -1,21 +1,23 @@
 // The ledger of pairs: how much two boots beside each other on one machine differ where nothing but the boot does.
 // Kept beside the ledger of single boots and never mixed with it: what a pair shares (the host, the hour) is not in it.
 
+import { isDeepStrictEqual } from 'node:util';
 import { STAGES } from '../config/schema.ts';
-import { resolveMetric } from '../metrics.ts';
+import { resolveMetric, standsAlone } from '../metrics.ts';
 import type { BootRecord, RunRecord } from '../record/schema.ts';
+import { commonSteps, meanOver } from '../stats/matched-steps.ts';
 import { addSpread, type Spread, spreadOf, summariseBoot } from '../stats/summary.ts';
 import { whyNotStage } from './admission.ts';
-import { spreadOfEntries } from './ledger.ts';
+import { type Like, spreadOfEntries } from './ledger.ts';
 import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 
 const PAIRS = 'pairs';
 /** Runs whose entries stay apart, so that none is counted twice; older ones are added up. */
 const RUNS_APART = 20;
 
-/** What the entries of one metric know of differences of two boots with so many rounds each; null = with any. */
-export const spreadOfPairs = (entries: readonly LedgerEntry[] | undefined, rounds: number | null): Spread =>
-  spreadOfEntries(entries, rounds, [PAIRS]);
+/** What the entries of one metric know of differences of two boots with so many rounds each, or over these steps. */
+export const spreadOfPairs = (entries: readonly LedgerEntry[] | undefined, like: Like): Spread =>
+  spreadOfEntries(entries, like, [PAIRS]);
 
 /**
  * Of an interleaved run: what each stage's pairs teach goes to the ledger of its workload's history, which is made where it is
@@ -61,9 +63,9 @@ export function learnPairs(ledger: History['ledger'], run: string, pairs: readon
   for (const id of new Set(pairs.flatMap(([one]) => Object.keys(one.metrics)))) {
     const entries = learnt[id] ?? [];
     if (entries.some((entry) => isOf(entry, run))) continue;
-    for (const [rounds, differences] of differencesByRounds(id, pairs)) {
+    for (const { differences, ...of } of alongRamps(id, pairs) ?? differencesByRounds(id, pairs)) {
       const { ss, df } = spreadOf(differences);
-      if (df > 0) learnt[id] = merged([...(learnt[id] ?? []), { kind: PAIRS, segment: null, run, rounds, ss, df }]);
+      if (df > 0) learnt[id] = merged([...(learnt[id] ?? []), { kind: PAIRS, segment: null, run, ...of, ss, df }]);
     }
   }
   return learnt;
@@ -84,7 +86,7 @@ function stagePairs(record: RunRecord, stage: Stage['stage']): StagePair[] {
 }
 
 /** Boots with other numbers of rounds scatter differently; both of a pair have the same. */
-function differencesByRounds(id: string, pairs: readonly StagePair[]): ReadonlyMap<number, number[]> {
+function differencesByRounds(id: string, pairs: readonly StagePair[]): Differences[] {
   const byRounds = new Map<number, number[]>();
   for (const [one, other] of pairs) {
     const rounds = one.metrics[id]?.rounds.length;
@@ -93,7 +95,25 @@ function differencesByRounds(id: string, pairs: readonly StagePair[]): ReadonlyM
       continue;
     byRounds.set(rounds, [...(byRounds.get(rounds) ?? []), here - there]);
   }
-  return byRounds;
+  return [...byRounds].map(([rounds, differences]) => ({ rounds, differences }));
+}
+
+interface Differences extends Pick<LedgerEntry, 'rounds' | 'steps'> {
+  readonly differences: readonly number[];
+}
+
+/** Of what is compared at matched loads: at the steps that all boots of all pairs have. null = it is not. */
+function alongRamps(id: string, pairs: readonly StagePair[]): Differences[] | null {
+  const metric = resolveMetric(id);
+  if (metric === undefined || standsAlone(metric)) return null;
+  const ramps = pairs.flatMap(([one, other]) => {
+    const [here, there] = [one.metrics[id]?.rounds, other.metrics[id]?.rounds];
+    return here === undefined || there === undefined ? [] : [[here, there] as const];
+  });
+  const steps = commonSteps(ramps.flat());
+  if (steps.length === 0) return [];
+  const differences = ramps.map(([here, there]) => meanOver(metric, here, steps)! - meanOver(metric, there, steps)!);
+  return [{ rounds: steps.length, steps: [...steps], differences }];
 }
 
 function exactValue(stage: Stage, id: string): number | null {
@@ -108,9 +128,10 @@ function merged(entries: readonly LedgerEntry[]): LedgerEntry[] {
   const named = entries.filter(({ kind, run }) => kind === PAIRS && run !== undefined);
   const oldest = named[0];
   if (oldest === undefined || named.length <= RUNS_APART) return [...entries];
-  const isSum = ({ kind, run, rounds }: LedgerEntry): boolean =>
-    kind === PAIRS && run === undefined && rounds === oldest.rounds;
-  const before = entries.find(isSum) ?? { kind: PAIRS, segment: null, rounds: oldest.rounds, ss: 0, df: 0 };
+  const { rounds, steps } = oldest;
+  const isSum = (entry: LedgerEntry): boolean =>
+    entry.kind === PAIRS && entry.run === undefined && entry.rounds === rounds && isDeepStrictEqual(entry.steps, steps);
+  const before = entries.find(isSum) ?? { kind: PAIRS, segment: null, rounds, ...(steps && { steps }), ss: 0, df: 0 };
   const sum = { ...before, ...addSpread(before, oldest) };
   return [sum, ...entries.filter((entry) => entry !== oldest && !isSum(entry))];
 }

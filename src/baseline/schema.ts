@@ -65,6 +65,8 @@ export const ledgerEntrySchema = z.looseObject({
   /** The segment whose boots they were; null = of none, or not known. */
   segment: z.string().nullable(),
   rounds: z.number().int().nonnegative(),
+  /** Of metrics that are compared at matched loads: the steps, from 1 on, that the values are means over. */
+  steps: z.array(z.number().int().positive()).optional(),
   /** Of `aa` and `pairs`: the run whose boots they were, so that it is counted once. */
   run: z.string().optional(),
   ss: finite.nonnegative(),

@@ -1,7 +1,7 @@
 // The rules that name metrics: SLA, gates and minimum effects. In: these sections as written and the configured
 // stages. Out: rules with metric, stage and limits resolved, and what is wrong with them.
 
-import { allMetricIds, METRICS, type ResolvedMetric, resolveMetric } from '../metrics.ts';
+import { allMetricIds, METRICS, type ResolvedMetric, resolveMetric, standsAlone } from '../metrics.ts';
 import { parseCondition, wrongTolerance } from './conditions.ts';
 import { nearest, type Path, type Problem, unknownName } from './problems.ts';
 import { type Gate, type SlaRule, STAGES, type StageName } from './schema.ts';
@@ -31,7 +31,7 @@ const LATENCIES = ['ttft', 'ttft_service', 'ttfc', 'tpot', 'icl', 'e2e'];
  * the surge figures say it there.
  */
 export function stagesOf({ id, base }: ResolvedMetric): readonly StageName[] {
-  if (id === 'knee.rate' || id === 'saturation.rate') return ['linear'];
+  if (id === 'knee.rate' || id === 'saturation.rate' || id.startsWith('curve.')) return ['linear'];
   if (id.startsWith('surge.')) return ['step-surge'];
   if (LATENCIES.includes(base.id)) return ['benchmark'];
   if (id.startsWith('throughput.') || id.startsWith('cost.') || id === 'goodput.requests')
@@ -59,6 +59,9 @@ export function resolveSla(
     };
     const metric = resolveMetric(rule.metric);
     if (metric === undefined) return add('metric', unknownMetric(rule.metric));
+    // A boot that holds more steps would have the worse value.
+    if (!standsAlone(metric))
+      return add('metric', `\`${metric.id}\` is only compared; limit the latency of one load, or \`knee.rate\``);
     const stage = rule.stage ?? stagesOf(metric)[0]!; // benchmark, wherever it can be
     const misplaced = wrongStage(metric, stage, configured);
     if (misplaced !== null) add(rule.stage === undefined ? 'metric' : 'stage', misplaced);

@@ -2,11 +2,13 @@
 // without a square. And what a gate would see with it. In: boots of one deployment, or a baseline file. Pure.
 
 import type { AaBoot } from '../baseline/aa.ts';
-import type { BaselineFile, History } from '../baseline/schema.ts';
+import type { BaselineFile, History, LedgerEntry } from '../baseline/schema.ts';
 import { type Gate, STAGES, type StageName } from '../config/schema.ts';
-import { resolveMetric } from '../metrics.ts';
+import { resolveMetric, standsAlone } from '../metrics.ts';
+import { commonSteps } from '../stats/matched-steps.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
 import type { Policy } from './judge.ts';
+import { atMatchedLoads } from './matched-loads.ts';
 import { type GatePower, powerOf } from './power.ts';
 import { samplesOf } from './samples.ts';
 import { worstRounds } from './taint.ts';
@@ -15,8 +17,10 @@ import { LEDGER_MOST_DF, MOST_DF, splitLedger } from './variance.ts';
 /** Seven digits, as stored values have. */
 const tidy = (value: number): number => Number(value.toPrecision(7));
 
-/** Spread between boots, by metric and number of rounds; in whatever order the boots come. */
-export function spreadsOf(boots: readonly AaBoot[]): Record<string, (Spread & { readonly rounds: number })[]> {
+/** Spread between boots, by metric and number of rounds, or over the steps that all have; in whatever order the boots come. */
+export function spreadsOf(
+  boots: readonly AaBoot[],
+): Record<string, (Spread & Pick<LedgerEntry, 'rounds' | 'steps'>)[]> {
   const tainted = worstRounds(
     boots.map(({ metrics }) => metrics),
     [],
@@ -26,15 +30,27 @@ export function spreadsOf(boots: readonly AaBoot[]): Record<string, (Spread & { 
     ids.flatMap((id) => {
       const metric = resolveMetric(id);
       if (metric === undefined || metric.scale === 'info') return [];
+      const spreadOver = (alike: readonly AaBoot[]): Spread => {
+        const samples = samplesOf(metric, atMatchedLoads(metric, alike), tainted).filter(
+          ({ censored }) => censored === 'no',
+        );
+        // Sorted: the last digit of a sum depends on the order of its terms.
+        const { ss, df } = spreadOf(samples.map(({ summary }) => summary).toSorted((a, b) => a - b));
+        return { ss: tidy(ss), df };
+      };
+      if (!standsAlone(metric)) {
+        const ramps = boots.filter(({ metrics }) => metrics[id] !== undefined);
+        const steps = commonSteps(ramps.map(({ metrics }) => metrics[id]!.rounds));
+        const spread = spreadOver(ramps);
+        return spread.df === 0 ? [] : [[id, [{ rounds: steps.length, steps: [...steps], ...spread }]]];
+      }
       const byRounds = Map.groupBy(
         boots.filter(({ metrics }) => metrics[id] !== undefined),
         ({ metrics }) => metrics[id]!.rounds.length,
       );
       const spreads = [...byRounds].flatMap(([rounds, alike]) => {
-        const samples = samplesOf(metric, alike, tainted).filter(({ censored }) => censored === 'no');
-        // Sorted: the last digit of a sum depends on the order of its terms.
-        const { ss, df } = spreadOf(samples.map(({ summary }) => summary).toSorted((a, b) => a - b));
-        return df === 0 ? [] : [{ rounds, ss: tidy(ss), df }];
+        const spread = spreadOver(alike);
+        return spread.df === 0 ? [] : [{ rounds, ...spread }];
       });
       return spreads.length === 0 ? [] : [[id, spreads.toSorted((a, b) => a.rounds - b.rounds)]];
     }),

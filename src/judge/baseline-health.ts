@@ -1,5 +1,6 @@
 // What the baseline itself cannot bear: too few boots to know how much boots differ.
 
+import { resolveMetric, standsAlone } from '../metrics.ts';
 import { formatChange } from '../metrics-format.ts';
 import { type Evidence, smallestDetectable } from './compare.ts';
 import { asChange, assumedNoise, changeIs, type Decision, PAIRS_TO_KNOW } from './decide.ts';
@@ -13,12 +14,15 @@ const MORE_PAIRS = `Allow ${PAIRS_TO_KNOW} pairs (comparison.maxBoots and budget
 const ENOUGH_BOOTS = 4;
 const AIM_BOOTS = 10;
 
-/** One sentence for the whole report, about its first gate: what a thin baseline cannot say, and what would help. */
+/**
+ * One sentence for the whole report, about its first gate: what a thin baseline cannot say, and what would help. What is
+ * compared at matched loads only has the boots and the ledger of these loads: it makes no baseline thin unless it is a gate.
+ */
 export function thinBaseline(
   comparisons: readonly Comparison[],
   decisions: readonly Decision[],
 ): { readonly message: string; readonly advice: string } | null {
-  const thin = comparisons.filter((one) => one.thin);
+  const thin = comparisons.filter((one) => one.thin && (one.gate || standsAlone(resolveMetric(one.metric)!)));
   const one = thin.find((comparison) => comparison.gate) ?? thin[0];
   const decision =
     one && decisions.find(({ comparison }) => comparison.metric === one.metric && comparison.stage === one.stage);

@@ -3,14 +3,15 @@
 
 import { mean } from 'simple-statistics';
 import { spreadOfPairs } from '../baseline/pairs.ts';
-import type { ResolvedMetric } from '../metrics.ts';
+import { type ResolvedMetric, standsAlone } from '../metrics.ts';
 import { dependsOnSlo, sameSlo } from '../record/keys.ts';
 import { quasiBinomial } from '../stats/quasi-binomial.ts';
 import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
 import { fromScale, spreadOf } from '../stats/summary.ts';
 import { notAbove, tost } from '../stats/tost.ts';
+import { atMatchedLoads } from './matched-loads.ts';
 import type { Pairing } from './pairs.ts';
-import { type Sample, samplesOf } from './samples.ts';
+import { type BootMetrics, type Sample, samplesOf } from './samples.ts';
 import { isTail, REQUESTS_FOR_TAIL } from './selection.ts';
 import type { StageEvidence } from './standing.ts';
 import type { TaintedRounds } from './taint.ts';
@@ -24,6 +25,8 @@ export interface Evidence {
   readonly paired: boolean;
   readonly candidate: readonly Sample[];
   readonly baseline: readonly Sample[];
+  /** Steps of the ramp that it is compared at, from 1 on; null where it is not compared at matched loads. */
+  readonly steps: readonly number[] | null;
   /** Smallest effect that matters and the margin of equivalence, on the scale of comparison. */
   readonly minimumEffect: number;
   readonly margin: number;
@@ -60,10 +63,11 @@ export interface CompareOptions {
 }
 
 export function gather(stage: StageEvidence, metric: ResolvedMetric, options: CompareOptions): Evidence {
-  const { candidate, baseline, sameSloInBaseline } = sidesOf(stage, metric, options.tainted);
+  const sides = sidesOf(stage, metric, options.tainted);
+  const { candidate, baseline } = sides;
   const minimumEffect = smallestThatMatters(metric, options.minimumEffect, baseline, candidate);
   const margin = Math.max(minimumEffect, onScale(metric, metric.equivalenceMargin));
-  const untested = whyUntested(metric, candidate, baseline, sameSloInBaseline, stage.pairing !== null);
+  const untested = whyUntested(metric, sides, stage.pairing !== null);
   const attempt = untested === null ? testOf(stage, metric, candidate, baseline, margin) : null;
   const test =
     attempt !== null && Number.isFinite(attempt.difference) && Number.isFinite(attempt.standardError) ? attempt : null;
@@ -74,6 +78,7 @@ export function gather(stage: StageEvidence, metric: ResolvedMetric, options: Co
     paired: stage.pairing !== null,
     candidate,
     baseline,
+    steps: matchedSteps(metric, [...candidate, ...baseline]),
     minimumEffect,
     margin,
     test,
@@ -91,28 +96,39 @@ interface Sides {
   readonly candidate: readonly Sample[];
   readonly baseline: readonly Sample[];
   readonly sameSloInBaseline: boolean;
+  /** Both sides have the metric along their ramps, but at no load that all of their boots held. */
+  readonly noCommonLoad: boolean;
 }
 
 /** Of pairs, only those of which both boots have the metric. */
 function sidesOf(stage: StageEvidence, metric: ResolvedMetric, tainted: TaintedRounds): Sides {
-  if (stage.pairing === null) {
-    const comparable = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
-    return {
-      candidate: samplesOf(metric, stage.candidate, tainted),
-      baseline: samplesOf(metric, comparable, tainted),
-      sameSloInBaseline: comparable.length > 0,
-    };
-  }
-  const pairs = stage.pairing.pairs.flatMap(({ candidate, base }) => {
-    const [here, there] = [samplesOf(metric, [candidate], tainted)[0], samplesOf(metric, [base], tainted)[0]];
-    return here && there ? [{ here, there }] : [];
+  const { pairing } = stage;
+  const sameSloOnly = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
+  const here: readonly BootMetrics[] = pairing === null ? stage.candidate : pairing.pairs.map((pair) => pair.candidate);
+  const there: readonly BootMetrics[] = pairing === null ? sameSloOnly : pairing.pairs.map((pair) => pair.base);
+  const matched = atMatchedLoads(metric, [...here, ...there]);
+  const [candidates, bases] = [matched.slice(0, here.length), matched.slice(here.length)];
+  const has = (boots: readonly BootMetrics[]): boolean => boots.some(({ metrics }) => metrics[metric.id] !== undefined);
+  const sides = (candidate: readonly Sample[], baseline: readonly Sample[]): Sides => ({
+    candidate,
+    baseline,
+    sameSloInBaseline: there.length > 0,
+    noCommonLoad: !standsAlone(metric) && has(here) && has(there) && candidate.length === 0,
   });
-  return {
-    candidate: pairs.map(({ here }) => here),
-    baseline: pairs.map(({ there }) => there),
-    sameSloInBaseline: true,
-  };
+  if (pairing === null) return sides(samplesOf(metric, candidates, tainted), samplesOf(metric, bases, tainted));
+  const pairs = candidates.flatMap((candidate, index) => {
+    const [one, other] = [candidate, bases[index]!].map((boot) => samplesOf(metric, [boot], tainted)[0]);
+    return one && other ? [{ one, other }] : [];
+  });
+  return sides(
+    pairs.map(({ one }) => one),
+    pairs.map(({ other }) => other),
+  );
 }
+
+/** From 1 on, the same in all samples; null where the metric is not compared at matched loads. */
+const matchedSteps = (metric: ResolvedMetric, [sample]: readonly Sample[]): number[] | null =>
+  standsAlone(metric) ? null : (sample?.rounds ?? []).flatMap((value, step) => (value === null ? [] : [step + 1]));
 
 /** A share of change to log units, in the metric's worse direction: 5 % less throughput is −ln 0.95. */
 export function onScale(metric: ResolvedMetric, amount: number): number {
@@ -141,12 +157,11 @@ export function smallestThatMatters(
 
 function whyUntested(
   metric: ResolvedMetric,
-  candidate: readonly Sample[],
-  baseline: readonly Sample[],
-  sameSloInBaseline: boolean,
+  { candidate, baseline, sameSloInBaseline, noCommonLoad }: Sides,
   paired: boolean,
 ): string | null {
   if (metric.scale === 'info') return 'it is shown, never compared';
+  if (noCommonLoad) return 'no step of the ramp has a value of it in every boot of both sides';
   if (candidate.length === 0) return paired ? 'no pair has a value of it on both sides' : 'this run has no value of it';
   if (baseline.length === 0)
     return sameSloInBaseline ? 'the baseline has no value of it' : 'the baseline counted it by another SLO';
@@ -181,7 +196,7 @@ function unpairedTest(
     metric,
     exact(baseline),
     exact(candidate),
-    stage.history === null ? { ss: 0, df: 0 } : ledgerOf(stage.history, metric.id),
+    stage.history === null ? { ss: 0, df: 0 } : ledgerOf(stage.history, metric.id, matchedSteps(metric, candidate)),
   );
   const standardError = pooled.sd * Math.sqrt(1 / candidate.length + 1 / baseline.length);
   const difference = centre(candidate) - centre(baseline);
@@ -203,9 +218,9 @@ function pairedTest(
     const there = baseline[index]!;
     return here.censored === 'no' && there.censored === 'no' ? [here.summary - there.summary] : [];
   });
-  const rounds = pairs[0]?.candidate.metrics[metric.id]?.rounds.length ?? 0;
+  const like = matchedSteps(metric, candidate) ?? pairs[0]?.candidate.metrics[metric.id]?.rounds.length ?? 0;
   const least = leastVariance(metric, [...exact(baseline), ...exact(candidate)]);
-  const pooled = poolPairs(metric, spreadOf(differences), spreadOfPairs(ledger[metric.id], rounds), least);
+  const pooled = poolPairs(metric, spreadOf(differences), spreadOfPairs(ledger[metric.id], like), least);
   const standardError = pooled.sd / Math.sqrt(candidate.length);
   const p = pValues(centre(candidate) - centre(baseline), standardError, pooled.df.total, margin);
   return { method: 'paired t', dispersion: null, pooled, ...p };

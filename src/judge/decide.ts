@@ -260,7 +260,7 @@ function comparisonOf(decision: Omit<Decision, 'comparison'>, look: Look, errors
       ? finite(asChange(metric, smallestDetectable(evidence.minimumEffect, test.standardError, test.df, level)))
       : null,
     verdict,
-    because,
+    because: atLoads(evidence, because),
     p:
       test === null
         ? null
@@ -276,6 +276,12 @@ function comparisonOf(decision: Omit<Decision, 'comparison'>, look: Look, errors
     minimumEffect: Math.abs(asChange(metric, evidence.minimumEffect)),
     thin: test !== null && isThin(evidence),
   };
+}
+
+/** Says of what is compared at matched loads, how many these were. */
+function atLoads({ steps, test }: Evidence, because: string): string {
+  if (steps === null || test === null) return because;
+  return `${because}, at the ${steps.length === 1 ? 'one step' : `${steps.length} steps`} that every boot held`;
 }
 
 const NO_DF: Comparison['df'] = { total: 0, baseline: 0, candidate: 0, ledger: 0, prior: 0 };

@@ -3,6 +3,7 @@
 
 import { mean } from 'simple-statistics';
 import { rememberedBoots } from '../baseline/series.ts';
+import { standsAlone } from '../metrics.ts';
 import { formatChange } from '../metrics-format.ts';
 import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 import { mannKendallWithin, theilSenWithin } from '../stats/theil-sen.ts';
@@ -24,7 +25,7 @@ export function driftFindings(stages: readonly StageEvidence[], decisions: reado
   return compared.flatMap((stage) => {
     const all = decisions
       .map(({ evidence }) => evidence)
-      .filter((evidence) => evidence.stage === stage.stage && evidence.test !== null);
+      .filter(({ stage: of, test, metric }) => of === stage.stage && test !== null && standsAlone(metric));
     const gates = all.filter((evidence) => evidence.gate);
     const family = gates.length > 0 ? gates : all;
     // A step looks like a trend, too, and is the better word for it.

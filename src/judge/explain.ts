@@ -51,6 +51,7 @@ function explainOne(decision: Decision, final: Comparison, look: Look, family: r
   const lines = [
     `${where(final)} (${metric.id}@${evidence.stage}), ${evidence.gate ? 'a gate' : 'not a gate'}`,
     `scale: ${metric.scale === 'log' ? `${metric.better === 'higher' ? '−' : ''}ln(value)` : `${metric.better === 'higher' ? '−' : ''}value`}, more = worse`,
+    ...(evidence.steps === null ? [] : [matchedLine(evidence.steps)]),
     ...(evidence.paired ? pairLines(evidence) : sideLines(evidence)),
   ];
   if (test === null) return [...lines, `not tested: ${evidence.untested}`, verdictLine(final)].join('\n');
@@ -105,6 +106,11 @@ function holmLine(decision: Decision, look: Look, family: readonly Decision[]): 
 
 const weighed = ({ comparison, level }: Decision): number => (comparison.p?.worse ?? 1) / level;
 
+const matchedLine = (steps: readonly number[]): string =>
+  steps.length === 0
+    ? 'matched loads: none'
+    : `matched loads: step${steps.length === 1 ? '' : 's'} ${steps.join(', ')} of the ramp, which every boot held; a boot is the mean of its logs over them`;
+
 const sideLines = (evidence: Evidence): string[] => [
   'baseline boots:',
   ...evidence.baseline.map((sample) => sampleLine(evidence, sample)),
@@ -124,7 +130,7 @@ const pairLines = (evidence: Evidence): string[] => [
   }),
 ];
 
-function sampleLine({ metric }: Evidence, sample: Sample): string {
+function sampleLine({ metric, steps }: Evidence, sample: Sample): string {
   const rounds = sample.rounds.map((round, index) =>
     index === sample.dropped ? 'tainted' : round === null ? '–' : formatNumber(fromScale(metric, round)),
   );
@@ -132,7 +138,7 @@ function sampleLine({ metric }: Evidence, sample: Sample): string {
     sample.censored === 'no'
       ? ''
       : `, censored: the truth is at least as ${sample.censored === 'worse' ? 'bad' : 'good'}`;
-  return `  ${sample.boot}: ${formatNumber(fromScale(metric, sample.summary))} from rounds ${rounds.join(' ')}${censored}`;
+  return `  ${sample.boot}: ${formatNumber(fromScale(metric, sample.summary))} from ${steps === null ? 'rounds' : 'steps'} ${rounds.join(' ')}${censored}`;
 }
 
 const verdictLine = (comparison: Comparison): string => `verdict: ${comparison.verdict}, ${comparison.because}`;

@@ -4,7 +4,7 @@
 import { historyOf, pinnedKnee, storedFile } from '../baseline/lookup.ts';
 import type { BaselineLookup } from '../baseline/schema.ts';
 import type { Config, Gate, StageName } from '../config/schema.ts';
-import { resolveMetric } from '../metrics.ts';
+import { resolveMetric, standsAlone } from '../metrics.ts';
 import type { RunRecord } from '../record/schema.ts';
 import { type Accepted, withAccept } from './accept.ts';
 import { climb } from './climb.ts';
@@ -211,8 +211,11 @@ function pairFacts(
 /** Where what is known of the noise came from. */
 const noiseFacts = (decisions: readonly Decision[]): { readonly ledgerDf: number; readonly priorUsed: boolean } => ({
   ledgerDf: Math.max(0, ...decisions.map(({ comparison }) => comparison.df.ledger)),
-  // Not where the prior only stands in for a ledger that never saw a spread, such as that of no errors at all.
-  priorUsed: decisions.some(({ comparison: { df } }) => df.prior > 0 && df.ledger < LEDGER_ENOUGH_DF),
+  // Not where the prior only stands in for a ledger that never saw a spread, such as that of no errors at all, or none of
+  // the loads that are matched.
+  priorUsed: decisions.some(
+    ({ evidence, comparison: { df } }) => standsAlone(evidence.metric) && df.prior > 0 && df.ledger < LEDGER_ENOUGH_DF,
+  ),
 });
 
 function baselineFacts(

@@ -11,6 +11,7 @@ import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 import { smallestDetectable, smallestThatMatters } from './compare.ts';
 import { asChange, GATE_SHARE, lookOf } from './decide.ts';
 import type { Policy } from './judge.ts';
+import { atMatchedLoads } from './matched-loads.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { COMPARED } from './selection.ts';
 import { worstRounds } from './taint.ts';
@@ -171,7 +172,9 @@ function listedOf(metric: ResolvedMetric, history: History): Listed {
     boots.map(({ metrics }) => metrics),
     [],
   );
-  const samples = samplesOf(metric, boots, tainted).filter((sample) => sample.censored === 'no');
+  const samples = samplesOf(metric, atMatchedLoads(metric, boots), tainted).filter(
+    (sample) => sample.censored === 'no',
+  );
   return { listed: boots.length, samples, values: samples.map((sample) => sample.summary) };
 }
 

@@ -2,7 +2,7 @@
 // round left out, one summary a boot, and on which side it is censored.
 
 import type { StoredBoot } from '../baseline/schema.ts';
-import type { ResolvedMetric } from '../metrics.ts';
+import { type ResolvedMetric, standsAlone } from '../metrics.ts';
 import type { FailureCount } from '../stats/quasi-binomial.ts';
 import { type BootValues, summariseBoot, toScale } from '../stats/summary.ts';
 import type { TaintedRounds } from './taint.ts';
@@ -34,13 +34,17 @@ export interface Sample {
   readonly failures: readonly FailureCount[];
 }
 
-/** Samples of the boots that have the metric; a boot without it, or with nothing that can be put on the scale, gives none. */
+/**
+ * Samples of the boots that have the metric; a boot without it, or with nothing that can be put on the scale, gives none.
+ * @param boots at matched loads already, where the metric is compared there
+ */
 export function samplesOf(metric: ResolvedMetric, boots: readonly BootMetrics[], tainted: TaintedRounds): Sample[] {
   return boots.flatMap((boot) => {
     const measured = boot.metrics[metric.id];
     if (measured === undefined) return [];
     const raw = measured.rounds.some((round) => round !== null) ? measured.rounds : [measured.value];
-    const dropped = tainted.get(boot.metrics) ?? null;
+    // Steps of a ramp differ by their load: none of them is tainted.
+    const dropped = standsAlone(metric) ? (tainted.get(boot.metrics) ?? null) : null;
     const kept = raw.map((round, index) => (index === dropped && raw.length > 1 ? null : round));
     const rounds = kept.map((round) => toScale(metric, round));
     const summarised = summariseBoot(metric, { ...measured, rounds: kept });

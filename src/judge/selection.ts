@@ -7,8 +7,9 @@ import type { StageName } from '../config/schema.ts';
  * Compared wherever both sides have them; gates are compared beside these whatever they are.
  * Left out on purpose: latency from send and time to first content (they repeat TTFT), means (the quantiles say more),
  * maxima (one request owns them), throughput below saturation in open loop (it equals the offered load), goodput
- * and errors over a whole ramp (they depend on where it stopped; knee and saturation carry them), all errors of a
- * step-surge (surge.errors says the same).
+ * and errors over a whole ramp (they depend on where it stopped; knee and saturation carry them), a comparison for each
+ * step of a ramp (steps share their boot: one mean over the steps that all held says it), all errors of a step-surge
+ * (surge.errors says the same).
  */
 export const COMPARED: Readonly<Record<StageName, readonly string[]>> = {
   benchmark: [
@@ -26,7 +27,7 @@ export const COMPARED: Readonly<Record<StageName, readonly string[]>> = {
     'goodput.share',
     'errors.rate',
   ],
-  linear: ['knee.rate', 'saturation.rate', 'throughput.tokens'],
+  linear: ['knee.rate', 'saturation.rate', 'throughput.tokens', 'curve.ttft_p95', 'curve.tpot_p95'],
   'step-surge': ['surge.peak_p95', 'surge.recovery', 'surge.backlog', 'surge.errors', 'goodput.share'],
 };
 

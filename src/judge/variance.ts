@@ -1,7 +1,7 @@
 // How much boots differ: the variance of one boot's summary, pooled from all that is known about it. The boots at
 // hand say little (K − 1 degrees of freedom), so older history and, while that is thin, a shipped prior help.
 
-import { alike, bootValue, spreadOfEntries } from '../baseline/ledger.ts';
+import { alike, bootValue, spreadOfEntries, stepsOf } from '../baseline/ledger.ts';
 import type { History, StoredBoot } from '../baseline/schema.ts';
 import type { ResolvedMetric } from '../metrics.ts';
 import { scattersMore } from '../stats/f-test.ts';
@@ -122,8 +122,12 @@ function stepOf(values: readonly number[], resolution: number): number {
   return Math.max(resolution, gaps.length === 0 ? 0 : Math.min(...gaps));
 }
 
-/** What history beyond the newest segment's listed boots knows: its ledger, and the scatter inside older segments. */
-export const ledgerOf = (history: History, id: string): Spread => splitLedger(history, id).counted;
+/**
+ * What history beyond the newest segment's listed boots knows: its ledger, and the scatter inside older segments.
+ * @param steps of what is compared at matched loads; those that all listed boots have where it is not said
+ */
+export const ledgerOf = (history: History, id: string, steps?: readonly number[] | null): Spread =>
+  splitLedger(history, id, steps).counted;
 
 export interface SplitLedger {
   readonly counted: Spread;
@@ -134,15 +138,19 @@ export interface SplitLedger {
 /** At this level recorded boots scatter more than A/A boots: careful, since too small a spread cries wolf. */
 const SET_ASIDE_P = 0.05;
 
-export function splitLedger(history: History, id: string): SplitLedger {
-  // Summaries of other numbers of rounds scatter differently.
+export function splitLedger(
+  history: History,
+  id: string,
+  steps: readonly number[] | null = stepsOf(history.segments.at(-1)?.boots ?? [], id),
+): SplitLedger {
+  // Summaries of other numbers of rounds scatter differently, and so do means over other steps.
   const newest = history.segments.at(-1)?.boots.findLast((boot) => boot.metrics[id] !== undefined);
   const entries = history.ledger[id];
-  const rounds = newest === undefined ? null : newest.metrics[id]!.rounds.length;
+  const like = steps ?? (newest === undefined ? null : newest.metrics[id]!.rounds.length);
   const scatter =
-    newest === undefined ? [] : history.segments.map(({ boots }) => scatterOf(alike(boots, newest, id), id));
-  const recorded = scatter.slice(0, -1).reduce(addSpread, spreadOfEntries(entries, rounds, ['boots']));
-  const aa = spreadOfEntries(entries, rounds, ['aa']);
+    newest === undefined ? [] : history.segments.map(({ boots }) => scatterOf(alike(boots, newest, id), id, steps));
+  const recorded = scatter.slice(0, -1).reduce(addSpread, spreadOfEntries(entries, like, ['boots']));
+  const aa = spreadOfEntries(entries, like, ['aa']);
   const all = addSpread(recorded, scatter.at(-1) ?? NONE);
   return scattersMore(all, aa) <= SET_ASIDE_P
     ? { counted: recorded, aside: aa }
@@ -151,5 +159,5 @@ export function splitLedger(history: History, id: string): SplitLedger {
 
 const NONE: Spread = { ss: 0, df: 0 };
 
-const scatterOf = (boots: readonly StoredBoot[], id: string): Spread =>
-  spreadOf(boots.map((boot) => bootValue(boot, id)).filter((value) => value !== null));
+const scatterOf = (boots: readonly StoredBoot[], id: string, steps: readonly number[] | null): Spread =>
+  spreadOf(boots.map((boot) => bootValue(boot, id, steps)).filter((value) => value !== null));

@@ -3,7 +3,7 @@
 
 import type { Segment } from '../baseline/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
-import { allMetricIds, METRICS, resolveMetric } from '../metrics.ts';
+import { allMetricIds, METRICS, resolveMetric, standsAlone } from '../metrics.ts';
 import type { Histogram } from '../stats/histogram.ts';
 import { type BootValues, fromScale, summariseBoot } from '../stats/summary.ts';
 import { layOut, type RunDigest } from './digest.ts';
@@ -74,7 +74,7 @@ function historiesOf(input: ReportInput, stage: StageName): MetricHistory[] {
   const ids = [...new Set([...compared.map(({ metric }) => metric), ...allMetricIds()])].filter((id) => known.has(id));
   return ids.flatMap((id) => {
     const metric = resolveMetric(id);
-    if (metric === undefined) return [];
+    if (metric === undefined || !standsAlone(metric)) return [];
     const pointOf = (values: BootValues | undefined, about: Omit<HistoryPoint, 'value' | 'bound'>): HistoryPoint[] => {
       const summarised = values === undefined ? null : summariseBoot(metric, values);
       if (summarised === null) return [];

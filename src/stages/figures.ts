@@ -237,7 +237,8 @@ export function bootValue(
   };
 }
 
-function isThin(id: string, n: number): boolean {
+/** Too few requests for this percentile. */
+export function isThin(id: string, n: number): boolean {
   const statistic = id.slice(id.lastIndexOf('.') + 1);
   return (
     LATENCY_IDS.has(id.slice(0, id.lastIndexOf('.'))) &&

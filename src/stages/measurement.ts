@@ -18,7 +18,7 @@ export interface MetricValue {
   readonly n: number;
   /** The sample is too small to bear this percentile at 99 % confidence. */
   readonly thin: boolean;
-  /** One per round (benchmark) or the single value of the boot; null where that round has none. */
+  /** One per round (benchmark), per step (`curve.*`) or the single value of the boot; null where that one has none. */
   readonly rounds: readonly (number | null)[];
   /** Bound of each round, where one is censored; absent = all exact. */
   readonly roundBounds?: readonly ('exact' | 'above' | 'below')[] | undefined;

@@ -1,10 +1,11 @@
 // What each kind of stage makes of its measured phases: benchmark, linear, step-surge. What the three have in
 // common is in measurer.ts.
 
+import { mean } from 'simple-statistics';
 import type { Slo } from '../config/schema.ts';
 import { cliffsOf } from './cliffs.ts';
 import { kneeOf, plateauOf, type Step, stepsOf } from './curve.ts';
-import { bootValue, costMetrics, metricsOf, type PhaseMetric, pool } from './figures.ts';
+import { bootValue, costMetrics, isThin, metricsOf, type PhaseMetric, pool } from './figures.ts';
 import type { Invalidity, MetricValue, StageMeasurement } from './measurement.ts';
 import type { MeasuredPhase, PhaseContext } from './phase.ts';
 import { measureRounds } from './rounds.ts';
@@ -73,6 +74,8 @@ export function linearResult(
     ...single('errors.rate', whole['errors.rate']),
     ...single('output.tokens.mean', whole['output.tokens.mean']),
     ...single('output.share', whole['output.share']),
+    'curve.ttft_p95': alongRamp('curve.ttft_p95', 'ttft.p95', phases, steps),
+    'curve.tpot_p95': alongRamp('curve.tpot_p95', 'tpot.p95', phases, steps),
   };
   for (const [id, metric] of Object.entries(costMetrics(metrics, price))) Object.assign(metrics, single(id, metric));
   Object.assign(metrics, sampled(whole, phases));
@@ -92,6 +95,42 @@ function kneeNote(steps: readonly Step[]): string | null {
   if (held === undefined || e2e === null || held.phase.plan.durationMs >= 5 * e2e) return null;
   const seconds = (ms: number) => `${Number((ms / 1_000).toPrecision(2))} s`;
   return `steps of ${seconds(held.phase.plan.durationMs)} are short for requests of ${seconds(e2e)} (p95); hold them ${seconds(5 * e2e)}`;
+}
+
+/**
+ * A percentile at each step, in order of load, for comparisons at matched loads. null where the step did not hold, was not
+ * offered whole, or has no such value: one that fell among failures, or one of too few requests.
+ */
+function alongRamp(
+  id: string,
+  percentile: string,
+  phases: readonly MeasuredPhase[],
+  steps: readonly Step[],
+): MetricValue {
+  const held = new Set(steps.filter(({ point }) => point.held).map(({ phase }) => phase));
+  const known = phases
+    .filter(({ plan }) => plan.kind === 'step')
+    .map((phase): PhaseMetric | null => {
+      const measured = phase.metrics[percentile];
+      const fit = measured !== undefined && measured.bound === 'exact' && !isThin(percentile, measured.n);
+      return held.has(phase) && !phase.partial && fit && (measured.value ?? 0) > 0 ? measured : null;
+    });
+  const counted = known.filter((one) => one !== null);
+  const whole: PhaseMetric = {
+    value: counted.length === 0 ? null : Math.exp(mean(counted.map(({ value }) => Math.log(value!)))),
+    bound: 'exact',
+    n: counted.reduce((sum, { n }) => sum + n, 0),
+  };
+  const note =
+    counted.length === 0
+      ? `no step held with requests enough for ${percentile}`
+      : `over ${counted.length} of ${known.length} steps: those that held, with requests enough for ${percentile}`;
+  return bootValue(
+    id,
+    whole,
+    known.map((one) => one?.value ?? null),
+    note,
+  );
 }
 
 export function stepSurgeResult(

@@ -11,8 +11,11 @@ export interface Scaled {
 }
 
 export interface Summarised extends Scaled {
-  /** How rounds become one number: a robust location, or the mean, where a burst in one round is part of the result. */
-  readonly summary: 'robust' | 'mean';
+  /**
+   * How rounds become one number: a robust location, or the mean, where a burst in one round is part of the result. The
+   * rounds of `matched` are steps of a ramp, which differ by their load: their mean as well.
+   */
+  readonly summary: 'robust' | 'mean' | 'matched';
 }
 
 type Bound = 'exact' | 'above' | 'below';
@@ -81,7 +84,7 @@ export function summariseRounds(
 ): number | null {
   const values = rounds.filter((value) => value !== null);
   if (values.length === 0) return null;
-  if (how === 'mean' || values.length <= 2) return mean(values);
+  if (how !== 'robust' || values.length <= 2) return mean(values);
   return values.length === 3 ? median(values) : hodgesLehmann(values);
 }
 

@@ -107,6 +107,7 @@ stages: { benchmark: { replay: { file: t.jsonl } } }
   - { metric: ttft.p95, stage: linear, gold: "< 1s" }
   - { metric: knee.rate, stage: benchmark, gold: "> 1/s" }
   - { metric: knee.rate, stage: linea, gold: "> 1/s" }
+  - { metric: curve.ttft_p95, gold: "< 1s" }
   - { metrik: knee.rate, gold: "> 1/s" }
 `,
   },

@@ -180,6 +180,67 @@ test('a ramp that its rule stopped is a result: the steps beyond are absent, the
   assert.equal(measured.phases.at(-1)!.endMs, stopMs);
 });
 
+test('latencies along the ramp are kept step by step: of steps that held, with requests enough, and no failures in the p95', () => {
+  const plan = ramp(10, 60, 6);
+  // Windows of 8 s: 80, 160, … requests, of which a p95 needs 130.
+  const rows = rowsWith(plan, [0, 0, 0, 0.04, 0.3, 0.8]).map((one) =>
+    one.phase === 2 ? { ...one, firstTokenMs: one.plannedMs! + 130, lastTokenMs: one.plannedMs! + 330 } : one,
+  );
+  const { metrics, curve } = measure(plan, rows, { config: { slo: SLO } });
+  assert.deepEqual(
+    curve!.map((point) => point.held),
+    [true, true, true, true, false, false],
+  );
+  const [ttft, tpot] = [metrics['curve.ttft_p95']!, metrics['curve.tpot_p95']!];
+  const expected = [null, 100, 130, 100, null, null];
+  assert.equal(ttft.rounds.length, 6);
+  for (const [step, value] of ttft.rounds.entries())
+    assert.ok(
+      expected[step] === null ? value === null : near(value, expected[step]!, 0.01),
+      `step ${step + 1}: ${value}`,
+    );
+  assert.deepEqual(
+    tpot.rounds.map((value) => (value === null ? null : Math.round(value))),
+    [null, 10, 20, 10, null, null],
+  );
+  assert.ok(near(ttft.value, (100 * 130 * 100) ** (1 / 3), 0.01), 'the geometric mean');
+  assert.deepEqual([ttft.bound, ttft.thin, ttft.n], ['exact', false, 160 + 240 + 320]);
+  assert.match(ttft.note!, /^over 3 of 6 steps/);
+  assert.equal(stageMeasurementSchema.safeParse(asStored(measure(plan, rows))).success, true);
+});
+
+test('a p95 among failures is no value along the ramp, nor is a step that was cut; without any, it is said', () => {
+  const plan = ramp(20, 40, 3);
+  // The first step fails 7 % and holds all the same, with the calm ones above it.
+  const rows = rowsWith(plan, [0, 0, 0]).map((one, index) =>
+    one.phase === 0 && index % 14 === 0 ? failure(one.plannedMs!, { phase: 0 }) : one,
+  );
+  const whole = measure(plan, rows, { config: { slo: SLO } });
+  assert.deepEqual(
+    whole.curve!.map((point) => point.held),
+    [true, true, true],
+  );
+  assert.equal(whole.phases[0]!.metrics['ttft.p95']!.bound, 'above');
+  assert.deepEqual(
+    whole.metrics['curve.ttft_p95']!.rounds.map((value) => value !== null),
+    [false, true, true],
+  );
+  const stopMs = plan.phases[2]!.startMs + 7_000;
+  const cut = measure(
+    plan,
+    rows.filter((one) => one.plannedMs! < stopMs),
+    { config: { slo: SLO }, load: { end: 'stopped', reason: 'enough', offeredMs: stopMs } },
+  );
+  assert.equal(cut.curve!.length, 3);
+  assert.deepEqual(
+    cut.metrics['curve.ttft_p95']!.rounds.map((value) => value !== null),
+    [false, true, false],
+  );
+  const none = measure(plan, rowsWith(plan, [0.5, 0.6, 0.7]), { config: { slo: SLO } }).metrics['curve.tpot_p95']!;
+  assert.deepEqual([none.value, none.rounds], [null, [null, null, null]]);
+  assert.match(none.note!, /^no step held/);
+});
+
 test('the stop rule waits for half a hold, then ends a ramp whose step misses or fails beyond the limits', () => {
   const plan = ramp(10, 40, 4);
   const config = {
