@@ -14,15 +14,19 @@ import type { History, LedgerEntry, StoredBoot } from './schema.ts';
  * that of n of them plus (x − mean of the n)² · n/(n + 1) (Welford 1962, run backwards), with one degree of freedom.
  * A metric that is censored or missing, in this boot or in all others, teaches nothing and is left out. What is compared at
  * matched loads teaches of the steps that the boot and all others have, and the entry names them.
+ *
+ * @param newest of the history: by its SLO goodput is counted from now on
  */
 export function foldBoot(
   ledger: History['ledger'],
   segment: string,
   boot: StoredBoot,
   rest: readonly StoredBoot[],
+  newest: StoredBoot,
 ): History['ledger'] {
   const folded = { ...ledger };
   for (const [id, { rounds }] of Object.entries(boot.metrics)) {
+    if (countsOtherwise(boot, id, newest)) continue;
     const peers = alike(rest, boot, id);
     const steps = stepsOf([boot, ...peers], id);
     const x = bootValue(boot, id, steps);
@@ -34,6 +38,14 @@ export function foldBoot(
     folded[id] = withSpread(folded[id] ?? [], { kind: 'boots', segment, ...of }, learnt);
   }
   return folded;
+}
+
+/** Of a history whose next boot counts by another SLO: what it learnt of goodput until now is of something else. */
+export function forgetGoodput(history: History): void {
+  const without = <Value>(values: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(Object.entries(values).filter(([id]) => !dependsOnSlo(id)));
+  history.ledger = without(history.ledger);
+  history.trail = history.trail?.map((entry) => ({ ...entry, values: without(entry.values) }));
 }
 
 /** What the ledger knows beside what boots of these runs taught: they are replaced as it grows, and never judged by themselves. */
@@ -78,11 +90,13 @@ export const alike = (boots: readonly StoredBoot[], like: StoredBoot, id: string
   const metric = resolveMetric(id);
   if (metric !== undefined && !standsAlone(metric)) return boots.filter(({ metrics }) => metrics[id] !== undefined);
   return boots.filter(
-    (boot) =>
-      boot.metrics[id]?.rounds.length === like.metrics[id]?.rounds.length &&
-      (!dependsOnSlo(id) || sameSlo(boot.slo, like.slo)),
+    (boot) => boot.metrics[id]?.rounds.length === like.metrics[id]?.rounds.length && !countsOtherwise(boot, id, like),
   );
 };
+
+/** Goodput by another SLO is another metric. */
+export const countsOtherwise = (boot: StoredBoot, id: string, like: Pick<StoredBoot, 'slo'>): boolean =>
+  dependsOnSlo(id) && !sameSlo(boot.slo, like.slo);
 
 /**
  * A stored boot's one number for a metric, on the scale of comparison; null where it is censored, missing or not compared.

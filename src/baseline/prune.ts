@@ -4,7 +4,7 @@
 import { STAGES } from '../config/schema.ts';
 import { resolveMetric } from '../metrics.ts';
 import { fromScale } from '../stats/summary.ts';
-import { bootValue, foldBoot } from './ledger.ts';
+import { bootValue, countsOtherwise, foldBoot } from './ledger.ts';
 import type { BaselineFile, History, Segment, StoredBoot } from './schema.ts';
 
 /** Older segments that stay for their variance; what is before them is folded into the ledger. */
@@ -36,24 +36,29 @@ export function prune(file: BaselineFile, keep: number): BaselineFile {
 function emptySegment(history: History, segment: Segment, keep: number): void {
   while (segment.boots.length > keep) {
     const oldest = segment.boots.shift()!;
-    history.ledger = foldBoot(history.ledger, segment.id, oldest, segment.boots);
+    const newest = newestOf(history) ?? oldest;
+    history.ledger = foldBoot(history.ledger, segment.id, oldest, segment.boots, newest);
     const entry = {
       id: oldest.id,
       at: oldest.at,
       commit: oldest.commit,
       segment: segment.id,
-      values: valuesOf(oldest),
+      values: valuesOf(oldest, newest),
     };
     history.trail = [...(history.trail ?? []), entry].slice(-TRAIL);
   }
   if (keep === 0) history.segments = history.segments.filter((other) => other !== segment);
 }
 
-const valuesOf = (boot: StoredBoot): Record<string, number> =>
+const newestOf = ({ segments }: History): StoredBoot | undefined => segments.flatMap(({ boots }) => boots).at(-1);
+
+const valuesOf = (boot: StoredBoot, newest: StoredBoot): Record<string, number> =>
   Object.fromEntries(
     Object.keys(boot.metrics).flatMap((id) => {
       const [metric, value] = [resolveMetric(id), bootValue(boot, id)];
-      return metric && value !== null ? [[id, tidy(fromScale(metric, value))!]] : [];
+      return metric && value !== null && !countsOtherwise(boot, id, newest)
+        ? [[id, tidy(fromScale(metric, value))!]]
+        : [];
     }),
   );
 

@@ -3,14 +3,14 @@
 
 import { resolveMetric } from '../metrics.ts';
 import { toScale } from '../stats/summary.ts';
-import { bootValue } from './ledger.ts';
+import { bootValue, countsOtherwise } from './ledger.ts';
 import type { History } from './schema.ts';
 
 export interface RememberedBoot {
   readonly id: string;
   readonly at: string;
   readonly commit: string | null;
-  /** On the scale of comparison; null where it is censored, missing or not compared. */
+  /** On the scale of comparison; null where it is censored, missing, not compared, or goodput by another SLO than today's. */
   readonly scaled: (metric: string) => number | null;
 }
 
@@ -31,10 +31,12 @@ export function rememberedBoots(history: History): readonly (readonly Remembered
       },
     });
   }
+  const newest = history.segments.flatMap(({ boots }) => boots).at(-1);
   for (const segment of history.segments) {
     for (const boot of segment.boots) {
       const { id, at, commit } = boot;
-      remember(segment.id, { id, at, commit, scaled: (metric) => bootValue(boot, metric) });
+      const scaled = (metric: string) => (countsOtherwise(boot, metric, newest!) ? null : bootValue(boot, metric));
+      remember(segment.id, { id, at, commit, scaled });
     }
   }
   return [...levels.values()];

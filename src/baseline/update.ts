@@ -3,6 +3,7 @@
 
 import type { StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
+import { sameSlo } from '../record/keys.ts';
 import { type BootRecord, factsSchema, type RunRecord } from '../record/schema.ts';
 import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
 import {
@@ -15,6 +16,7 @@ import {
   whyNotBoot,
   whyNotStage,
 } from './admission.ts';
+import { forgetGoodput } from './ledger.ts';
 import { hasSegment, heldKnee, pinnedKnee } from './lookup.ts';
 import { driftOfRun } from './output-length.ts';
 import { addPairs } from './pairs.ts';
@@ -241,6 +243,8 @@ function addStage(
   } else if (measured.stage === 'linear') {
     segment.pinned.kneeRate ??= kneeOf(measured);
   }
+  const before = history.segments.flatMap(({ boots }) => boots).at(-1);
+  if (before && !sameSlo(before.slo, record.slo)) forgetGoodput(history);
   segment.boots.push(storedBoot(record, boot, measured, id));
   segment.histograms = mergeHistograms(segment.histograms, measured.histograms);
   segment.curve = measured.curve ?? segment.curve;

@@ -3,6 +3,7 @@
 // more boots recorded; where a run interleaves both sides, the same by pairs. Pure; the formulas are those of the judge
 // (docs/judging.md).
 
+import { countsOtherwise } from '../baseline/ledger.ts';
 import { spreadOfPairs } from '../baseline/pairs.ts';
 import type { BaselineFile, History } from '../baseline/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
@@ -167,7 +168,10 @@ interface Listed {
 }
 
 function listedOf(metric: ResolvedMetric, history: History): Listed {
-  const boots = (history.segments.at(-1)?.boots ?? []).map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
+  const all = history.segments.at(-1)?.boots ?? [];
+  const boots = all
+    .filter((boot) => !countsOtherwise(boot, metric.id, all.at(-1)!))
+    .map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
   const tainted = worstRounds(
     boots.map(({ metrics }) => metrics),
     [],

@@ -8,6 +8,7 @@ import { pinnedKnee, pinnedUnits } from '../../src/baseline/lookup.ts';
 import { prune } from '../../src/baseline/prune.ts';
 import type { BaselineFile, History } from '../../src/baseline/schema.ts';
 import { baselineFileSchema } from '../../src/baseline/schema.ts';
+import { rememberedBoots } from '../../src/baseline/series.ts';
 import { addRun, promote, splitSegments } from '../../src/baseline/update.ts';
 import { PlimsollError } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
@@ -360,6 +361,27 @@ test('an edit of the SLO is no variance of goodput', () => {
   assert.equal(ledger['ttft.p95']![0]!.df, 2);
   assert.equal(ledger['goodput.share']![0]!.df, 1);
   assert.ok(ledger['goodput.share']![0]!.ss < 1e-4);
+});
+
+test('what goodput taught by an SLO goes when that is edited, and its old boots teach nothing more', () => {
+  const run = (share: number, ttftMs: number) =>
+    record([[measured('benchmark', { 'goodput.share': metric([share]), 'ttft.p95': metric([100]) })]], {
+      more: { slo: { ttftMs, tpotMs: null, e2eMs: null } },
+    });
+  const lenient = addAll([run(0.99, 500), run(0.98, 500), run(0.99, 500), run(0.98, 500)], 2);
+  assert.equal(benchmark(lenient).ledger['goodput.share']![0]!.df, 2);
+  const edited = addAll([run(0.6, 200)], 2, lenient);
+  assert.equal(benchmark(edited).ledger['goodput.share'], undefined);
+  assert.ok(
+    benchmark(edited)
+      .trail!.slice(0, 2)
+      .every(({ values }) => !('goodput.share' in values)),
+  );
+  assert.equal(benchmark(edited).ledger['ttft.p95']![0]!.df, 3);
+  const later = benchmark(addAll([run(0.61, 200), run(0.6, 200), run(0.62, 200)], 2, edited));
+  assert.equal(later.ledger['goodput.share']![0]!.df, 2, 'of the new SLO alone');
+  const remembered = rememberedBoots(benchmark(edited)).flat();
+  assert.equal(remembered.filter(({ scaled }) => scaled('goodput.share') !== null).length, 1);
 });
 
 test('entries of the ledger are kept by segment and number of rounds', () => {
