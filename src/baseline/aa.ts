@@ -2,7 +2,7 @@
 // goes to the ledger of the history that a gate will look up; their level is no baseline and goes nowhere. Pure.
 
 import { STAGES, type StageName } from '../config/schema.ts';
-import { compareFacts, dependsOnSlo, sameSlo } from '../record/keys.ts';
+import { compareFacts, countsAlike } from '../record/keys.ts';
 import type { BootRecord, Facts, RunRecord } from '../record/schema.ts';
 import type { BootValues, Spread } from '../stats/summary.ts';
 import {
@@ -16,6 +16,7 @@ import {
   whyNotStage,
 } from './admission.ts';
 import { withoutRuns } from './ledger.ts';
+import { newestBoot } from './lookup.ts';
 import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 import { DEFAULT_KEEP, emptyFile } from './update.ts';
 
@@ -141,8 +142,8 @@ function whyNot(
 
 /** Goodput of another SLO scatters otherwise. */
 function countedOtherwise(history: History | undefined, id: string, slo: RunRecord['slo']): boolean {
-  const newest = history?.segments.at(-1)?.boots.at(-1);
-  return newest !== undefined && dependsOnSlo(id) && !sameSlo(newest.slo, slo);
+  const newest = history && newestBoot(history);
+  return newest !== undefined && !countsAlike(id, newest.slo, slo);
 }
 
 /** Of a stage that had none, so that no other history loses its place as the newest. */

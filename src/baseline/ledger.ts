@@ -4,8 +4,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { mean } from 'simple-statistics';
 import { resolveMetric, standsAlone } from '../metrics.ts';
-import { dependsOnSlo, sameSlo } from '../record/keys.ts';
-import { commonSteps, meanOver } from '../stats/matched-steps.ts';
+import { countsAlike, dependsOnSlo } from '../record/keys.ts';
+import { meanOver, stepsAlong } from '../stats/matched-steps.ts';
 import { addSpread, type Spread, summariseBoot } from '../stats/summary.ts';
 import type { History, LedgerEntry, StoredBoot } from './schema.ts';
 
@@ -26,7 +26,7 @@ export function foldBoot(
 ): History['ledger'] {
   const folded = { ...ledger };
   for (const [id, { rounds }] of Object.entries(boot.metrics)) {
-    if (countsOtherwise(boot, id, newest)) continue;
+    if (!countsAlike(id, boot.slo, newest.slo)) continue;
     const peers = alike(rest, boot, id);
     const steps = stepsOf([boot, ...peers], id);
     const x = bootValue(boot, id, steps);
@@ -72,14 +72,14 @@ export const spreadOfEntries = (
     .filter((entry) => kinds.includes(entry.kind) && isLike(entry, like))
     .reduce<Spread>(addSpread, { ss: 0, df: 0 });
 
-const isLike = ({ rounds, steps }: LedgerEntry, like: Like): boolean =>
+export const isLike = ({ rounds, steps }: LedgerEntry, like: Like): boolean =>
   like === null || (typeof like === 'number' ? rounds === like : isDeepStrictEqual(steps, like));
 
 /** Of these boots the steps that they are compared at, those that all of them have; null = not compared at matched loads. */
 export function stepsOf(boots: readonly StoredBoot[], id: string): readonly number[] | null {
   const metric = resolveMetric(id);
   if (metric === undefined || standsAlone(metric)) return null;
-  return commonSteps(boots.flatMap(({ metrics }) => (metrics[id] === undefined ? [] : [metrics[id].rounds])));
+  return stepsAlong(id, boots);
 }
 
 /**
@@ -90,13 +90,10 @@ export const alike = (boots: readonly StoredBoot[], like: StoredBoot, id: string
   const metric = resolveMetric(id);
   if (metric !== undefined && !standsAlone(metric)) return boots.filter(({ metrics }) => metrics[id] !== undefined);
   return boots.filter(
-    (boot) => boot.metrics[id]?.rounds.length === like.metrics[id]?.rounds.length && !countsOtherwise(boot, id, like),
+    (boot) =>
+      boot.metrics[id]?.rounds.length === like.metrics[id]?.rounds.length && countsAlike(id, boot.slo, like.slo),
   );
 };
-
-/** Goodput by another SLO is another metric. */
-export const countsOtherwise = (boot: StoredBoot, id: string, like: Pick<StoredBoot, 'slo'>): boolean =>
-  dependsOnSlo(id) && !sameSlo(boot.slo, like.slo);
 
 /**
  * A stored boot's one number for a metric, on the scale of comparison; null where it is censored, missing or not compared.

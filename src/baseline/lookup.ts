@@ -1,7 +1,7 @@
 // What a search of the store found, as the rooms below ask it: the file, the history of one workload, the knee.
 
 import type { StageName } from '../config/schema.ts';
-import type { BaselineFile, BaselineLookup, History } from './schema.ts';
+import type { BaselineFile, BaselineLookup, History, StoredBoot } from './schema.ts';
 
 export const storedFile = (lookup: BaselineLookup): BaselineFile | null =>
   lookup.kind === 'found' ? lookup.file : null;
@@ -13,6 +13,10 @@ export const historyOf = (lookup: BaselineLookup, stage: StageName, key: string 
 /** Units of text that calibrated prompts take for a token, by language; null until a run measured them. */
 export const pinnedUnits = (history: History | null): Readonly<Record<string, number>> | null =>
   history?.segments.at(-1)?.pinned.unitsPerToken ?? null;
+
+/** The boot that was recorded last; undefined = none is listed. */
+export const newestBoot = ({ segments }: History): StoredBoot | undefined =>
+  segments.findLast(({ boots }) => boots.length > 0)?.boots.at(-1);
 
 /** Whether a level was begun for this reason already. */
 export const hasSegment = (file: BaselineFile | null, reason: string): boolean =>

@@ -1,14 +1,13 @@
 // The ledger of pairs: how much two boots beside each other on one machine differ where nothing but the boot does.
 // Kept beside the ledger of single boots and never mixed with it: what a pair shares (the host, the hour) is not in it.
 
-import { isDeepStrictEqual } from 'node:util';
 import { STAGES } from '../config/schema.ts';
 import { resolveMetric, standsAlone } from '../metrics.ts';
 import type { BootRecord, RunRecord } from '../record/schema.ts';
 import { commonSteps, meanOver } from '../stats/matched-steps.ts';
 import { addSpread, type Spread, spreadOf, summariseBoot } from '../stats/summary.ts';
 import { whyNotStage } from './admission.ts';
-import { type Like, spreadOfEntries } from './ledger.ts';
+import { isLike, type Like, spreadOfEntries } from './ledger.ts';
 import type { BaselineFile, History, LedgerEntry } from './schema.ts';
 
 const PAIRS = 'pairs';
@@ -130,7 +129,7 @@ function merged(entries: readonly LedgerEntry[]): LedgerEntry[] {
   if (oldest === undefined || named.length <= RUNS_APART) return [...entries];
   const { rounds, steps } = oldest;
   const isSum = (entry: LedgerEntry): boolean =>
-    entry.kind === PAIRS && entry.run === undefined && entry.rounds === rounds && isDeepStrictEqual(entry.steps, steps);
+    entry.kind === PAIRS && entry.run === undefined && isLike(entry, steps ?? rounds);
   const before = entries.find(isSum) ?? { kind: PAIRS, segment: null, rounds, ...(steps && { steps }), ss: 0, df: 0 };
   const sum = { ...before, ...addSpread(before, oldest) };
   return [sum, ...entries.filter((entry) => entry !== oldest && !isSum(entry))];

@@ -3,8 +3,10 @@
 
 import { STAGES } from '../config/schema.ts';
 import { resolveMetric } from '../metrics.ts';
+import { countsAlike } from '../record/keys.ts';
 import { fromScale } from '../stats/summary.ts';
-import { bootValue, countsOtherwise, foldBoot } from './ledger.ts';
+import { bootValue, foldBoot } from './ledger.ts';
+import { newestBoot } from './lookup.ts';
 import type { BaselineFile, History, Segment, StoredBoot } from './schema.ts';
 
 /** Older segments that stay for their variance; what is before them is folded into the ledger. */
@@ -36,7 +38,7 @@ export function prune(file: BaselineFile, keep: number): BaselineFile {
 function emptySegment(history: History, segment: Segment, keep: number): void {
   while (segment.boots.length > keep) {
     const oldest = segment.boots.shift()!;
-    const newest = newestOf(history) ?? oldest;
+    const newest = newestBoot(history) ?? oldest;
     history.ledger = foldBoot(history.ledger, segment.id, oldest, segment.boots, newest);
     const entry = {
       id: oldest.id,
@@ -50,13 +52,11 @@ function emptySegment(history: History, segment: Segment, keep: number): void {
   if (keep === 0) history.segments = history.segments.filter((other) => other !== segment);
 }
 
-const newestOf = ({ segments }: History): StoredBoot | undefined => segments.flatMap(({ boots }) => boots).at(-1);
-
 const valuesOf = (boot: StoredBoot, newest: StoredBoot): Record<string, number> =>
   Object.fromEntries(
     Object.keys(boot.metrics).flatMap((id) => {
       const [metric, value] = [resolveMetric(id), bootValue(boot, id)];
-      return metric && value !== null && !countsOtherwise(boot, id, newest)
+      return metric && value !== null && countsAlike(id, boot.slo, newest.slo)
         ? [[id, tidy(fromScale(metric, value))!]]
         : [];
     }),

@@ -2,8 +2,10 @@
 // list a level. Trends and change points are read from it.
 
 import { resolveMetric } from '../metrics.ts';
+import { countsAlike } from '../record/keys.ts';
 import { toScale } from '../stats/summary.ts';
-import { bootValue, countsOtherwise } from './ledger.ts';
+import { bootValue } from './ledger.ts';
+import { newestBoot } from './lookup.ts';
 import type { History } from './schema.ts';
 
 export interface RememberedBoot {
@@ -31,11 +33,11 @@ export function rememberedBoots(history: History): readonly (readonly Remembered
       },
     });
   }
-  const newest = history.segments.flatMap(({ boots }) => boots).at(-1);
+  const newest = newestBoot(history);
   for (const segment of history.segments) {
     for (const boot of segment.boots) {
       const { id, at, commit } = boot;
-      const scaled = (metric: string) => (countsOtherwise(boot, metric, newest!) ? null : bootValue(boot, metric));
+      const scaled = (metric: string) => (countsAlike(metric, boot.slo, newest!.slo) ? bootValue(boot, metric) : null);
       remember(segment.id, { id, at, commit, scaled });
     }
   }

@@ -3,6 +3,7 @@
 
 import type { StageName } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
+import { isBootOf } from '../record/ids.ts';
 import { sameSlo } from '../record/keys.ts';
 import { type BootRecord, factsSchema, type RunRecord } from '../record/schema.ts';
 import { createHistogram, decodeHistogram, encodeHistogram } from '../stats/histogram.ts';
@@ -17,7 +18,7 @@ import {
   whyNotStage,
 } from './admission.ts';
 import { forgetGoodput } from './ledger.ts';
-import { hasSegment, heldKnee, pinnedKnee } from './lookup.ts';
+import { hasSegment, heldKnee, newestBoot, pinnedKnee } from './lookup.ts';
 import { driftOfRun } from './output-length.ts';
 import { addPairs } from './pairs.ts';
 import { prune, tidy } from './prune.ts';
@@ -84,7 +85,7 @@ function newLevel(file: BaselineFile | null, record: RunRecord, { newSegment }: 
 export const holdsRun = (file: BaselineFile, runId: string): boolean =>
   Object.values(file.stages)
     .flat()
-    .some((history) => [...bootIds(history)].some((id) => id.startsWith(`${runId}#`)));
+    .some((history) => [...bootIds(history)].some((id) => isBootOf(runId, id)));
 
 /**
  * Carries the newest segment of every history of `from` into `to`, where it becomes the newest: a level that a
@@ -243,7 +244,7 @@ function addStage(
   } else if (measured.stage === 'linear') {
     segment.pinned.kneeRate ??= kneeOf(measured);
   }
-  const before = history.segments.flatMap(({ boots }) => boots).at(-1);
+  const before = newestBoot(history);
   if (before && !sameSlo(before.slo, record.slo)) forgetGoodput(history);
   segment.boots.push(storedBoot(record, boot, measured, id));
   segment.histograms = mergeHistograms(segment.histograms, measured.histograms);

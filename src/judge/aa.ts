@@ -5,7 +5,7 @@ import type { AaBoot } from '../baseline/aa.ts';
 import type { BaselineFile, History, LedgerEntry } from '../baseline/schema.ts';
 import { type Gate, STAGES, type StageName } from '../config/schema.ts';
 import { resolveMetric, standsAlone } from '../metrics.ts';
-import { commonSteps } from '../stats/matched-steps.ts';
+import { stepsAlong } from '../stats/matched-steps.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
 import type { Policy } from './judge.ts';
 import { atMatchedLoads } from './matched-loads.ts';
@@ -39,9 +39,8 @@ export function spreadsOf(
         return { ss: tidy(ss), df };
       };
       if (!standsAlone(metric)) {
-        const ramps = boots.filter(({ metrics }) => metrics[id] !== undefined);
-        const steps = commonSteps(ramps.map(({ metrics }) => metrics[id]!.rounds));
-        const spread = spreadOver(ramps);
+        const steps = stepsAlong(id, boots);
+        const spread = spreadOver(boots);
         return spread.df === 0 ? [] : [[id, [{ rounds: steps.length, steps: [...steps], ...spread }]]];
       }
       const byRounds = Map.groupBy(

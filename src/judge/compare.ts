@@ -4,7 +4,7 @@
 import { mean } from 'simple-statistics';
 import { spreadOfPairs } from '../baseline/pairs.ts';
 import { type ResolvedMetric, standsAlone } from '../metrics.ts';
-import { dependsOnSlo, sameSlo } from '../record/keys.ts';
+import { countsAlike } from '../record/keys.ts';
 import { quasiBinomial } from '../stats/quasi-binomial.ts';
 import { detectableNoncentrality, upperQuantile, upperTail } from '../stats/student-t.ts';
 import { fromScale, spreadOf } from '../stats/summary.ts';
@@ -103,7 +103,7 @@ interface Sides {
 /** Of pairs, only those of which both boots have the metric. */
 function sidesOf(stage: StageEvidence, metric: ResolvedMetric, tainted: TaintedRounds): Sides {
   const { pairing } = stage;
-  const sameSloOnly = stage.baseline.filter(({ slo }) => !dependsOnSlo(metric.id) || sameSlo(slo, stage.slo));
+  const sameSloOnly = stage.baseline.filter(({ slo }) => countsAlike(metric.id, slo, stage.slo));
   const here: readonly BootMetrics[] = pairing === null ? stage.candidate : pairing.pairs.map((pair) => pair.candidate);
   const there: readonly BootMetrics[] = pairing === null ? sameSloOnly : pairing.pairs.map((pair) => pair.base);
   const matched = atMatchedLoads(metric, [...here, ...there]);

@@ -10,12 +10,13 @@ export const expectedStages = (
   { stages }: Pick<Config, 'stages'>,
   record: RunRecord,
   lookup: BaselineLookup,
-): readonly StageName[] =>
-  STAGES.filter(
+): readonly StageName[] => {
+  const hasKnee = pinnedKnee(storedFile(lookup)) !== null;
+  return STAGES.filter(
     (stage) =>
-      stages[stage] !== undefined &&
-      (record.workloads[stage] !== undefined || pinnedKnee(storedFile(lookup)) !== null || !sharesKnee(stages[stage])),
+      stages[stage] !== undefined && (record.workloads[stage] !== undefined || hasKnee || !sharesKnee(stages[stage])),
   );
+};
 
 const sharesKnee = (value: unknown): boolean =>
   typeof value === 'object' &&

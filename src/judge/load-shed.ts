@@ -21,12 +21,15 @@ export interface ShedResult {
 }
 
 export function discountLoadShed(decisions: readonly Decision[], stages: readonly StageEvidence[]): ShedResult {
-  const causes = new Map(stages.map((stage) => [stage.stage, causeOf(stage, decisions)]));
+  const improved = new Set(decisions.filter(isPraise).map(({ comparison }) => comparison.stage));
+  const causes = new Map(
+    stages.filter(({ stage }) => improved.has(stage)).map((stage) => [stage.stage, causeOf(stage, decisions)]),
+  );
   const findings: Finding[] = [];
-  const comparisons = decisions.map(({ comparison }): Comparison => {
+  const comparisons = decisions.map((decision): Comparison => {
+    const { comparison } = decision;
     const cause = causes.get(comparison.stage) ?? null;
-    if (cause === null || comparison.verdict !== 'improved' || ERROR_METRICS.includes(comparison.metric))
-      return comparison;
+    if (cause === null || !isPraise(decision)) return comparison;
     return { ...comparison, verdict: 'inconclusive', because: `${SHED}: ${cause}` };
   });
   for (const [stage, cause] of causes) {
@@ -47,6 +50,10 @@ export function discountLoadShed(decisions: readonly Decision[], stages: readonl
   }
   return { comparisons, findings };
 }
+
+/** An error rate that fell is no work that was shed. */
+const isPraise = ({ comparison }: Decision): boolean =>
+  comparison.verdict === 'improved' && !ERROR_METRICS.includes(comparison.metric);
 
 const SHED = 'better because load was shed';
 /** An improvement that was taken back. */

@@ -3,7 +3,7 @@
 // them held; what differs between two loads is then the same in every boot, and cancels.
 
 import { type ResolvedMetric, standsAlone } from '../metrics.ts';
-import { commonSteps } from '../stats/matched-steps.ts';
+import { stepsAlong } from '../stats/matched-steps.ts';
 import type { BootMetrics } from './samples.ts';
 
 /**
@@ -15,9 +15,7 @@ export function atMatchedLoads<Boot extends BootMetrics>(
   boots: readonly Boot[],
 ): readonly Boot[] {
   if (standsAlone(metric)) return boots;
-  const steps = new Set(
-    commonSteps(boots.flatMap(({ metrics }) => (metrics[id] === undefined ? [] : [metrics[id].rounds]))),
-  );
+  const steps = new Set(stepsAlong(id, boots));
   return boots.map((boot) => {
     const measured = boot.metrics[id];
     if (measured === undefined) return boot;

@@ -3,11 +3,11 @@
 // more boots recorded; where a run interleaves both sides, the same by pairs. Pure; the formulas are those of the judge
 // (docs/judging.md).
 
-import { countsOtherwise } from '../baseline/ledger.ts';
 import { spreadOfPairs } from '../baseline/pairs.ts';
 import type { BaselineFile, History } from '../baseline/schema.ts';
 import { STAGES, type StageName } from '../config/schema.ts';
 import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
+import { countsAlike } from '../record/keys.ts';
 import { addSpread, type Spread, spreadOf } from '../stats/summary.ts';
 import { smallestDetectable, smallestThatMatters } from './compare.ts';
 import { asChange, GATE_SHARE, lookOf } from './decide.ts';
@@ -170,7 +170,7 @@ interface Listed {
 function listedOf(metric: ResolvedMetric, history: History): Listed {
   const all = history.segments.at(-1)?.boots ?? [];
   const boots = all
-    .filter((boot) => !countsOtherwise(boot, metric.id, all.at(-1)!))
+    .filter(({ slo }) => countsAlike(metric.id, slo, all.at(-1)!.slo))
     .map(({ id, slo, metrics }) => ({ name: id, slo, metrics }));
   const tainted = worstRounds(
     boots.map(({ metrics }) => metrics),

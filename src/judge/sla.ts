@@ -5,7 +5,7 @@ import { mean, sampleStandardDeviation } from 'simple-statistics';
 import type { Condition, SlaRule } from '../config/schema.ts';
 import { type ResolvedMetric, resolveMetric } from '../metrics.ts';
 import { formatValue } from '../metrics-format.ts';
-import { dependsOnSlo, sameSlo } from '../record/keys.ts';
+import { countsAlike } from '../record/keys.ts';
 import { upperQuantile } from '../stats/student-t.ts';
 import { fromScale, toScale } from '../stats/summary.ts';
 import type { Bound } from './samples.ts';
@@ -82,7 +82,7 @@ function baselineLevel(id: string, stage: StageEvidence | undefined): Level | No
   const metric = resolveMetric(id);
   if (!metric || !stage) return 'none';
   const boots = stage.baseline
-    .filter((boot) => !dependsOnSlo(id) || sameSlo(boot.slo, stage.slo))
+    .filter((boot) => countsAlike(id, boot.slo, stage.slo))
     .flatMap((boot) => boot.metrics[id] ?? []);
   const values = boots.map(({ value }) => value).filter((value) => value !== null);
   if (values.length === 0) return 'none';

@@ -9,6 +9,9 @@ export const mergedId = (records: readonly RunRecord[]): string => records.map((
 /** The runs that a record consists of. */
 export const runIdsOf = ({ id }: RunRecord): readonly string[] => id.split(JOINED_BY);
 
-/** Whether a stored boot, `<run id>#<boot>`, is one of the record's own. */
+/** Whether a stored boot, `<run id>#<boot>`, is one of the run's. */
+export const isBootOf = (runId: string, bootId: string): boolean => bootId.startsWith(`${runId}#`);
+
+/** Whether it is one of the record's own. */
 export const isOwnBoot = (record: RunRecord, bootId: string): boolean =>
-  runIdsOf(record).some((id) => bootId.startsWith(`${id}#`));
+  runIdsOf(record).some((id) => isBootOf(id, bootId));

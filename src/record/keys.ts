@@ -63,6 +63,10 @@ const rounded = (value: number): string => String(Number(value.toPrecision(12)))
 /** Goodput counts what met the SLO: of two SLOs it is two different things. The knee has the SLO in its stage's key. */
 export const dependsOnSlo = (metric: string): boolean => metric.startsWith('goodput.');
 
+/** Whether a metric means the same under both SLOs: any but goodput does, whatever they are. */
+export const countsAlike = (metric: string, left: RunRecord['slo'], right: RunRecord['slo']): boolean =>
+  !dependsOnSlo(metric) || sameSlo(left, right);
+
 export const sameSlo = (left: RunRecord['slo'], right: RunRecord['slo']): boolean =>
   compareFacts(left ?? {}, right ?? {}).length === 0;
 

@@ -1,5 +1,6 @@
 // What the machine did to a stage while it was measured: an engine that started anew, a GPU that slowed its clocks,
-// cores that a hypervisor gave to others. In: how the loads ended and the phases that count. Out: what makes the stage unfit, as far as a monitor saw it.
+// cores that a hypervisor gave to others. In: how the loads ended and the phases that count. Out: what makes the stage
+// unfit, as far as a monitor saw it.
 
 import { mean } from 'simple-statistics';
 import type { Invalidity } from './measurement.ts';

@@ -14,6 +14,13 @@ export function commonSteps(ramps: readonly Ramp[]): readonly number[] {
     .map((step) => step + 1);
 }
 
+/** The same of the boots that have the metric. */
+export const stepsAlong = (
+  id: string,
+  boots: readonly { readonly metrics: Readonly<Record<string, { readonly rounds: Ramp }>> }[],
+): readonly number[] =>
+  commonSteps(boots.flatMap(({ metrics }) => (metrics[id] === undefined ? [] : [metrics[id].rounds])));
+
 /** Mean over these steps on the scale of comparison; null where the ramp lacks one of them, or there is none. */
 export function meanOver(metric: Scaled, ramp: Ramp, steps: readonly number[]): number | null {
   const values = steps.map((step) => toScale(metric, ramp[step - 1] ?? null)).filter((value) => value !== null);

@@ -5,9 +5,9 @@ import type { Dispatcher } from 'undici';
 
 /**
  * Calls come as undici's: onRequestStart when the connection is there and the request about to be written;
- * onResponseStarted, once, with the response's first byte; onResponseStart for the head (of each 1xx too); onResponseData for payload, of which the view is valid only inside
- * the call: keep a copy, not the view; then onResponseEnd or onResponseError, once, and nothing after it. Compressed
- * bodies are given out decoded.
+ * onResponseStarted, once, with the response's first byte; onResponseStart for the head (of each 1xx too);
+ * onResponseData for payload, of which the view is valid only inside the call: keep a copy, not the view; then
+ * onResponseEnd or onResponseError, once, and nothing after it. Compressed bodies are given out decoded.
  */
 export type Handler = Dispatcher.DispatchHandler;
 export type Controller = Dispatcher.DispatchController;

@@ -11,6 +11,7 @@ import { INVALID_CODES } from '../../src/stages/measurement.ts';
 import {
   boot,
   condition,
+  curvePoint,
   found,
   history,
   type Metrics,
@@ -88,22 +89,12 @@ const stage = (name: StageName) =>
         curve:
           name === 'linear'
             ? [
-                {
-                  phase: 's',
+                curvePoint({
                   offeredRate: one.rate ?? 1,
                   achievedRate: 1,
-                  goodputShare: 1,
-                  ttftP50Ms: null,
-                  ttftP95Ms: null,
-                  tpotP50Ms: null,
-                  tpotP95Ms: null,
-                  e2eP95Ms: null,
                   tokensPerSecond: 1,
                   errorRate: one.errorRate,
-                  inFlightMean: 1,
-                  backlogGrowing: false,
-                  held: true,
-                },
+                }),
               ]
             : null,
       }),

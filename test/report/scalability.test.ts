@@ -4,25 +4,15 @@ import { judge } from '../../src/judge/judge.ts';
 import type { ReportInput } from '../../src/report/input.ts';
 import { scalabilitySentence } from '../../src/report/scalability.ts';
 import type { CurvePoint } from '../../src/stages/measurement.ts';
-import { boot, policy, record, stageOf } from '../judge/fixture.ts';
+import { boot, curvePoint, policy, record, stageOf } from '../judge/fixture.ts';
 
-const point = (inFlight: number, options: Partial<CurvePoint> = {}): CurvePoint => ({
-  phase: `step-${inFlight}`,
-  offeredRate: inFlight,
-  achievedRate: (10 * inFlight) / (1 + 0.05 * (inFlight - 1) + 0.002 * inFlight * (inFlight - 1)),
-  goodputShare: 1,
-  ttftP50Ms: null,
-  ttftP95Ms: null,
-  tpotP50Ms: null,
-  tpotP95Ms: null,
-  e2eP95Ms: null,
-  tokensPerSecond: 0,
-  errorRate: 0,
-  inFlightMean: inFlight,
-  backlogGrowing: false,
-  held: true,
-  ...options,
-});
+const point = (inFlight: number, options: Partial<CurvePoint> = {}): CurvePoint =>
+  curvePoint({
+    offeredRate: inFlight,
+    achievedRate: (10 * inFlight) / (1 + 0.05 * (inFlight - 1) + 0.002 * inFlight * (inFlight - 1)),
+    inFlightMean: inFlight,
+    ...options,
+  });
 
 function input(curve: CurvePoint[]): ReportInput {
   const run = record([boot(1, [stageOf('linear', {}, { curve })])]);

@@ -500,24 +500,6 @@ test('monitors: mean, p95 and max by round and over all rounds; counters from th
   ]);
 });
 
-test('what the host of a virtual machine took is named from more than 2 % of its time on', () => {
-  const [from, to] = [PLAN.phases[1]!.startMs, PLAN.phases[2]!.startMs];
-  const readings = (stolen: number) =>
-    Array.from({ length: 40 }, (_, index) => ({
-      tMs: from + ((to - from) * (index + 0.5)) / 40,
-      metric: 'host.steal',
-      value: index % 2 === 0 ? 2 * stolen : 0,
-    }));
-  const { invalid, metrics } = measure(PLAN, HEALTHY, { end: { samples: readings(12) } });
-  assert.deepEqual(
-    invalid.map(({ code }) => code),
-    ['stolen'],
-  );
-  assert.match(invalid[0]!.message, /gave 1[0-4] % of its CPU time to others/);
-  assert.ok(metrics['host.steal.mean']!.value! > 10);
-  assert.deepEqual(measure(PLAN, HEALTHY, { end: { samples: readings(1.5) } }).invalid, []);
-});
-
 test('cost comes from goodput and tokens; nothing served has no price', () => {
   const rows = Array.from({ length: 100 }, (_, index) => row({ plannedMs: index * 100 }));
   const price = { gpuHour: 3.6, gpus: 2, currency: 'USD' };
@@ -538,6 +520,28 @@ test('cost comes from goodput and tokens; nothing served has no price', () => {
 
 // ---- the machine -------------------------------------------------------------------------------------------------
 
+/** Forty readings of the first round. */
+const samplesOf = (metric: string, value: (index: number) => number) => {
+  const [from, to] = [PLAN.phases[1]!.startMs, PLAN.phases[2]!.startMs];
+  return Array.from({ length: 40 }, (_, index) => ({
+    tMs: from + ((to - from) * (index + 0.5)) / 40,
+    metric,
+    value: value(index),
+  }));
+};
+
+test('what the host of a virtual machine took is named from more than 2 % of its time on', () => {
+  const readings = (stolen: number) => samplesOf('host.steal', (index) => (index % 2 === 0 ? 2 * stolen : 0));
+  const { invalid, metrics } = measure(PLAN, HEALTHY, { end: { samples: readings(12) } });
+  assert.deepEqual(
+    invalid.map(({ code }) => code),
+    ['stolen'],
+  );
+  assert.match(invalid[0]!.message, /gave 1[0-4] % of its CPU time to others/);
+  assert.ok(metrics['host.steal.mean']!.value! > 10);
+  assert.deepEqual(measure(PLAN, HEALTHY, { end: { samples: readings(1.5) } }).invalid, []);
+});
+
 test('an engine that restarted without dying makes the stage unfit', () => {
   assert.deepEqual(
     measure(PLAN, HEALTHY, { end: { restarted: true } }).invalid.map(({ code }) => code),
@@ -547,13 +551,7 @@ test('an engine that restarted without dying makes the stage unfit', () => {
 });
 
 test('clocks that were slowed for more than one reading in twenty are named with their share', () => {
-  const [from, to] = [PLAN.phases[1]!.startMs, PLAN.phases[2]!.startMs];
-  const readings = (active: number) =>
-    Array.from({ length: 40 }, (_, index) => ({
-      tMs: from + ((to - from) * (index + 0.5)) / 40,
-      metric: 'gpu.throttled',
-      value: index >= 40 - active ? 100 : 0,
-    }));
+  const readings = (active: number) => samplesOf('gpu.throttled', (index) => (index >= 40 - active ? 100 : 0));
   const { invalid, metrics } = measure(PLAN, HEALTHY, { end: { samples: readings(20) } });
   assert.deepEqual(
     invalid.map(({ code }) => code),
