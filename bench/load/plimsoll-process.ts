@@ -15,6 +15,7 @@ import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
 import { openRunFolder } from '../../src/runner/folder.ts';
 import { createMeasurer } from '../../src/stages/measurer.ts';
+import { startOverForLoad } from '../../src/start-over.ts';
 import { openConnections } from '../../src/transport/connections.ts';
 import { openWorkload, type WorkloadRef } from '../../src/workload/workload.ts';
 import type { Answer, Job, ToolResult } from './contract.ts';
@@ -165,6 +166,7 @@ function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+startOverForLoad();
 const [folder] = process.argv.slice(2) as [string];
 const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8')) as Job;
 const config = configOf(job);

@@ -1,0 +1,1 @@
+import{availableParallelism as e}from"node:os";const t=`--single-threaded-gc`;function n(n=e()){let{execve:r,execPath:i,execArgv:a,argv:o,env:s}=process;if(!(n>4||a.includes(t)||process.connected||r===void 0))try{r.call(process,i,[i,...a,t,...o.slice(1)],s)}catch{}}export{n as t};

@@ -1,0 +1,26 @@
+// Flags of V8's that a load on few cores needs. They count only from a process's first moment, so that it starts over
+// with them: the same process, its memory replaced. See docs/decisions/0017.
+
+import { availableParallelism } from 'node:os';
+
+/** One thread collects a heap's garbage: its own. */
+const FLAG = '--single-threaded-gc';
+/** V8's pool under Node (`--v8-pool-size`): so many more threads would take part in each collection. */
+const POOL = 4;
+
+/**
+ * Returns where nothing is to be gained, or where the system can't. Else never: the process runs the same script with
+ * the same arguments again. Call it before anything is opened, and before modules that take long to load.
+ *
+ * @param cores that this process may use
+ */
+export function startOverForLoad(cores: number = availableParallelism()): void {
+  const { execve, execPath, execArgv, argv, env } = process;
+  // With a core for each of them, helpers make a collection shorter. A channel to a parent would not survive.
+  if (cores > POOL || execArgv.includes(FLAG) || process.connected || execve === undefined) return;
+  try {
+    execve.call(process, execPath, [execPath, ...execArgv, FLAG, ...argv.slice(1)], env);
+  } catch {
+    // Not on this system: a load whose tails are longer is still one, and says so of itself.
+  }
+}
