@@ -83,22 +83,27 @@ async function bench(): Promise<void> {
   const cases = all.filter(({ name }) => flags.case?.some((text) => isAsked(name, text)) ?? true);
   const peerRounds = withPeers ? Number(flags['peer-alternations'] ?? 1) : 0;
   const repeats = new Map<string, number>();
+  const counted = new Map<string, number>();
   const voidOf = (name: string): number => repeats.get(name) ?? 0;
   for (let round = 0; round < alternations + MOST_REPEATS; round++) {
     for (const item of cases) {
       const owed = Math.min(flags.every ? alternations : ROUNDS[item.rounds], alternations);
       if (round >= owed + voidOf(item.name)) continue;
-      // What they did in a void round does not count either.
-      const names =
-        item.peers && round - voidOf(item.name) < peerRounds
-          ? [...item.tools, ...peers.map(({ name }) => name)]
-          : item.tools;
-      const isVoid = await alternate(
+      // They take long: who has been counted often enough stays out of the rounds that are repeated for others.
+      const isOwed = (peer: string): boolean => (counted.get(`${item.name} · ${peer}`) ?? 0) < peerRounds;
+      const names = item.peers
+        ? [...item.tools, ...peers.map(({ name }) => name).filter((name) => isOwed(name))]
+        : item.tools;
+      const { runs, isVoid } = await alternate(
         session,
         item,
         round,
         tools.filter(({ tool }) => names.includes(tool.name)),
       );
+      for (const run of runs) {
+        const key = `${item.name} · ${run.tool}`;
+        if (!run.isVoid) counted.set(key, (counted.get(key) ?? 0) + 1);
+      }
       if (isVoid) repeats.set(item.name, Math.min(MOST_REPEATS, voidOf(item.name) + 1));
     }
   }
@@ -132,13 +137,13 @@ async function installed(session: Session, withPeers: boolean): Promise<readonly
   return found;
 }
 
-/** One run of each tool, in random order. @returns whether it is void */
+/** One run of each tool, in random order. @returns the runs, and whether the round is void */
 async function alternate(
   session: Session,
   { section, name, shape }: Case,
   round: number,
   tools: readonly Installed[],
-): Promise<boolean> {
+): Promise<{ runs: readonly Run[]; isVoid: boolean }> {
   const runs: Run[] = [];
   let isMissing = false;
   for (const each of shuffled(tools)) {
@@ -151,9 +156,10 @@ async function alternate(
   }
   const bare = runs.find(({ tool, isVoid }) => tool.startsWith('bare-') && !isVoid)?.measured?.errors.event;
   const isLate = section === 'distortion' && bare !== undefined && bare.p99 > VOID_MS;
-  for (const run of runs) session.add({ ...run, isVoid: run.isVoid || isLate });
+  const judged = runs.map((run) => ({ ...run, isVoid: run.isVoid || isLate }));
+  for (const run of judged) session.add(run);
   if (isLate) say(`${name}: void, the bare reader was ${bare.p99.toFixed(1)} ms late itself`);
-  return isLate || isMissing;
+  return { runs: judged, isVoid: isLate || isMissing };
 }
 
 /** Until one counts. @returns all of them; where none counts all are void */
