@@ -3,7 +3,7 @@
 
 import { startOverForLoad } from './start-over.ts';
 
-const LOADS: readonly (string | undefined)[] = ['run', 'demo', 'doctor'];
+const LOADS: readonly (string | undefined)[] = ['run', 'ledger', 'demo', 'doctor'];
 
 if (LOADS.includes(process.argv[2])) startOverForLoad();
 await import('./commands/program.ts');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as core from '@actions/core';
 import { configFolder } from './config/load.ts';
 import { thisOwner } from './deployment/state.ts';
-import { EXIT, PlimsollError } from './errors.ts';
+import { PlimsollError } from './errors.ts';
 import { type RunnerAccess, uploadArtifact } from './github/artifact.ts';
 import { obeyComment } from './github/chat.ts';
 import { type EventContext, readEvent } from './github/event.ts';
@@ -18,26 +18,17 @@ import { refuseWhatMustNotRun } from './github/refusals.ts';
 import { tellOtherRun } from './github/second-step.ts';
 import { NOTHING_STORED, storeRun } from './github/store-run.ts';
 import { type Told, tellFailure, tellVerdict } from './github/tell.ts';
+import { watchInterrupts } from './interrupts.ts';
 import { formatValue } from './metrics-format.ts';
 import { type RunMode, run } from './run.ts';
 import { RUN_FILES } from './runner/folder.ts';
 import { createLogProgress, type Progress } from './runner/progress.ts';
 
-const interrupted = new AbortController();
-let signalExit: number | null = null;
-for (const [signal, code] of [
-  ['SIGINT', EXIT.interrupted],
-  ['SIGTERM', EXIT.terminated],
-] as const) {
-  process.on(signal, () => {
-    signalExit ??= code;
-    interrupted.abort();
-  });
-}
+const interrupts = watchInterrupts();
 
 const told = await main().catch(async (error: unknown) => [await tellFailure(null, error)]);
 writeOutputs(told.map(({ outputs }) => outputs));
-process.exitCode = signalExit ?? worstExit(told.map(({ exitCode }) => exitCode));
+process.exitCode = interrupts.exitCode ?? worstExit(told.map(({ exitCode }) => exitCode));
 
 /** One deployment after the other: what one of them does keeps none from running, a cancel keeps all. */
 async function main(): Promise<readonly Told[]> {
@@ -47,8 +38,8 @@ async function main(): Promise<readonly Told[]> {
   const { mode } = inputs;
   if (mode === 'comment' || mode === 'command') {
     refuseWhatMustNotRun(inputs, event);
-    if (mode === 'comment') return await tellOtherRun(inputs, event, interrupted.signal);
-    await obeyComment(inputs, event, interrupted.signal);
+    if (mode === 'comment') return await tellOtherRun(inputs, event, interrupts.signal);
+    await obeyComment(inputs, event, interrupts.signal);
     return [];
   }
   // Before anything is spawned: post cleans up by it, also where this process is killed.
@@ -57,7 +48,7 @@ async function main(): Promise<readonly Told[]> {
   const taken = new Map<string, string>();
   const all: Told[] = [];
   for (const configPath of inputs.configs) {
-    if (all.length > 0 && interrupted.signal.aborted) break;
+    if (all.length > 0 && interrupts.signal.aborted) break;
     if (inputs.configs.length > 1) core.info(inertLine(`Configuration: ${configPath}`));
     all.push(await runOne({ ...inputs, mode }, event, configPath, taken));
   }
@@ -68,7 +59,7 @@ async function main(): Promise<readonly Told[]> {
 /** As an artifact. Never throws: like all publishing it decides nothing. */
 async function keepFiles({ out, name }: Inputs, event: EventContext, access: RunnerAccess): Promise<void> {
   try {
-    const { signal } = interrupted;
+    const { signal } = interrupts;
     signal.throwIfAborted();
     const kept = await uploadArtifact({ folder: out, name, access, event, signal });
     const size = kept.bytes === null ? '' : `, ${formatValue('bytes', kept.bytes)}`;
@@ -95,7 +86,7 @@ async function runOne(
     record: join(inputs.out, RUN_FILES.record),
     check: null,
     secrets: [],
-    cancelled: interrupted.signal,
+    cancelled: interrupts.signal,
   };
   try {
     refuseWhatMustNotRun(inputs, event);
@@ -108,7 +99,7 @@ async function runOne(
       baseRef: inputs.baseRef,
       token: inputs.token,
       env: process.env,
-      signal: interrupted.signal,
+      signal: interrupts.signal,
     });
     const { config } = policy;
     for (const secret of config.secrets) core.setSecret(secret);
@@ -137,9 +128,9 @@ async function runOne(
         accepted: inputs.mode === 'gate' ? await readAccept(leg) : null,
       },
       progress: inert(createLogProgress((line) => process.stdout.write(`${line}\n`), 'github')),
-      signal: interrupted.signal,
+      signal: interrupts.signal,
     });
-    const isStored = inputs.mode === 'baseline' && !interrupted.signal.aborted;
+    const isStored = inputs.mode === 'baseline' && !interrupts.signal.aborted;
     return await tellVerdict(leg, result, isStored ? await storeRun(leg, result) : NOTHING_STORED);
   } catch (error) {
     return await tellFailure(leg, error);

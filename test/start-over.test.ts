@@ -16,14 +16,14 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const pathOf = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
 
 /** Says that it began, each time that it does; then what it was started with. */
-function script(cores: number | 'default'): string {
+function script(cores: number): string {
   const file = join(folder, `${cores}.mjs`);
   writeFileSync(
     file,
     `import { writeSync } from 'node:fs';
 import { startOverForLoad } from ${JSON.stringify(pathOf('src/start-over.ts'))};
 writeSync(1, 'begun\\n');
-startOverForLoad(${cores === 'default' ? '' : cores});
+startOverForLoad(${cores});
 console.log(JSON.stringify({ pid: process.pid, execArgv: process.execArgv, argv: process.argv.slice(2), word: process.env.WORD }));
 process.exitCode = 7;
 `,
@@ -88,6 +88,7 @@ test('where the system refuses, the process goes on', async () => {
 
 for (const [command, isStarted] of [
   ['run', true],
+  ['ledger', true],
   ['doctor', true],
   ['demo', true],
   ['judge', false],

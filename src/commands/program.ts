@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { EXIT, PlimsollError } from '../errors.ts';
+import { watchInterrupts } from '../interrupts.ts';
 import { VERSION } from '../version.ts';
 import { baselineCommand } from './baseline.ts';
 import { demoCommand } from './demo.ts';
@@ -15,20 +16,11 @@ import { runCommand } from './run.ts';
 import { initCommand, validateCommand } from './setup.ts';
 import { simCommand } from './sim.ts';
 
-const interrupted = new AbortController();
-let signalExit: number | null = null;
-for (const [signal, code] of [
-  ['SIGINT', EXIT.interrupted],
-  ['SIGTERM', EXIT.terminated],
-] as const) {
-  process.on(signal, () => {
-    // A second signal means now: what could be kept was flushed with every batch.
-    if (signalExit !== null) process.exit(code);
-    signalExit = code;
-    process.stderr.write(`\n${signal}: ending the deployment and keeping what was measured (again to end at once)\n`);
-    interrupted.abort();
-  });
-}
+const interrupts = watchInterrupts((name, code, first) => {
+  // A second signal means now: what could be kept was flushed with every batch.
+  if (!first) process.exit(code);
+  process.stderr.write(`\n${name}: ending the deployment and keeping what was measured (again to end at once)\n`);
+});
 
 const program = new Command('plimsoll')
   .description(
@@ -51,7 +43,7 @@ for (const command of [
   simCommand,
   demoCommand,
 ]) {
-  program.addCommand(command(interrupted.signal).exitOverride());
+  program.addCommand(command(interrupts.signal).exitOverride());
 }
 
 try {
@@ -59,7 +51,7 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
-if (signalExit !== null) process.exitCode = signalExit;
+if (interrupts.exitCode !== null) process.exitCode = interrupts.exitCode;
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
