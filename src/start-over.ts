@@ -3,8 +3,18 @@
 
 import { availableParallelism } from 'node:os';
 
-/** One thread collects a heap's garbage: its own. */
-const FLAG = '--single-threaded-gc';
+const FLAGS = [
+  // One thread collects a heap's garbage: its own.
+  '--single-threaded-gc',
+  // What lived through two collections of an exercise is garbage in the load all the same: to make it in the old space
+  // from then on fills that, and makes each collection four times as long.
+  '--no-allocation-site-pretenuring',
+  // Compiled after so many calls and not after 3,000: in the exercise before a load (load/limber.ts), not during it.
+  '--invocation-count-for-turbofan=500',
+  // By one thread, which keeps little in hand at a time; what the exercise has for it at once waits and is not sent away.
+  '--v8-pool-size=1',
+  '--concurrent-recompilation-queue-length=40',
+];
 /** V8's pool under Node (`--v8-pool-size`): so many more threads would take part in each collection. */
 const POOL = 4;
 
@@ -17,9 +27,9 @@ const POOL = 4;
 export function startOverForLoad(cores: number = availableParallelism()): void {
   const { execve, execPath, execArgv, argv, env } = process;
   // With a core for each of them, helpers make a collection shorter. A channel to a parent would not survive.
-  if (cores > POOL || execArgv.includes(FLAG) || process.connected || execve === undefined) return;
+  if (cores > POOL || execArgv.includes(FLAGS[0]!) || process.connected || execve === undefined) return;
   try {
-    execve.call(process, execPath, [execPath, ...execArgv, FLAG, ...argv.slice(1)], env);
+    execve.call(process, execPath, [execPath, ...execArgv, ...FLAGS, ...argv.slice(1)], env);
   } catch {
     // Not on this system: a load whose tails are longer is still one, and says so of itself.
   }

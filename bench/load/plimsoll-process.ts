@@ -10,7 +10,7 @@ import { limberUp } from '../../src/load/limber.ts';
 import { runLoad } from '../../src/load/load.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import { putHelpersBehind } from '../../src/load/priority.ts';
-import { runShard } from '../../src/load/shard.ts';
+import { runShard, type ShardObserver, type ShardUpdate } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
 import { openRunFolder } from '../../src/runner/folder.ts';
@@ -23,7 +23,9 @@ import { quantilesOf } from './quantiles.ts';
 
 async function measureLoad(): Promise<ToolResult> {
   const out = openRunFolder(join(folder, 'run'));
-  const measurer = createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
+  const openMeasurer = () => createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
+  const encode = (row: Timeline): string => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' });
+  const measurer = openMeasurer();
   let done = 0;
   let failed = 0;
   let events = 0;
@@ -34,7 +36,7 @@ async function measureLoad(): Promise<ToolResult> {
     {
       onRows(rows) {
         measurer.add(rows);
-        out.appendRequests(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
+        out.appendRequests(rows.map(encode));
         for (const { outcome, chunks, sentMs, endMs } of rows) {
           events += chunks;
           firstMs = Math.min(firstMs, sentMs);
@@ -42,6 +44,13 @@ async function measureLoad(): Promise<ToolResult> {
           if (outcome === 'ok') done += 1;
           else failed += 1;
         }
+      },
+      rehearse() {
+        const unheard = openMeasurer();
+        return (rows) => {
+          unheard.add(rows);
+          rows.map(encode);
+        };
       },
       shouldStop: (progress) => measurer.shouldStop(progress),
     },
@@ -75,29 +84,28 @@ async function measureLoad(): Promise<ToolResult> {
 async function measureEvents(): Promise<ToolResult> {
   const connections = openConnections(target);
   putHelpersBehind();
-  await limberUp();
-  const originMs = performance.now() + 20;
-  const toMonotonic = monotonicMs() - performance.now() + originMs;
   // Made beforehand and outside the heap: what is kept for the comparison must not be what the collector is busy with.
   const { eventsPerAnswer } = job as Extract<Job, { kind: 'stream' }>;
   const times = new Float64Array(job.requests * eventsPerAnswer);
   const seen = new Uint32Array(job.requests);
   const rows: Timeline[] = [];
   const never = new AbortController().signal;
-  await runShard(
-    { plan, target, streamed: true, worker: 0, workers: 1, answerMs: answerMs(job) },
-    openWorkload(workload),
-    connections,
-    originMs,
-    { halt: never, cut: never },
-    (update) => rows.push(...update.rows),
-    {
-      onToken(request, _phase, tMs) {
-        if (seen[request]! < eventsPerAnswer) times[request * eventsPerAnswer + seen[request]!] = tMs;
-        seen[request]! += 1;
-      },
+  const shard = { plan, target, streamed: true, worker: 0, workers: 1, answerMs: answerMs(job) };
+  const texts = openWorkload(workload);
+  let begun = false;
+  const observer: ShardObserver = {
+    onToken(request, _phase, tMs) {
+      if (!begun) return;
+      if (seen[request]! < eventsPerAnswer) times[request * eventsPerAnswer + seen[request]!] = tMs;
+      seen[request]! += 1;
     },
-  );
+  };
+  await limberUp({ job: shard, workload: texts, transport: openConnections, onUpdate: () => {}, observer });
+  begun = true;
+  const originMs = performance.now() + 20;
+  const toMonotonic = monotonicMs() - performance.now() + originMs;
+  const onUpdate = (update: ShardUpdate): void => void rows.push(...update.rows);
+  await runShard(shard, texts, connections, originMs, { halt: never, cut: never }, onUpdate, observer);
   await connections.destroy();
   const good = rows.filter(({ outcome }) => outcome === 'ok');
   return {

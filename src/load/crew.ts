@@ -9,7 +9,7 @@ import { connectionsOf } from './foresee.ts';
 import { type Limits, limitError, shortageOf } from './limits.ts';
 import type { LoadPlan } from './plan.ts';
 import type { Target } from './target.ts';
-import type { FromWorker, ToWorker, WorkerJob } from './worker.ts';
+import type { FromWorker, ToWorker, WorkerJob, WorkerUpdate } from './worker.ts';
 
 export interface LoadJob {
   readonly plan: LoadPlan;
@@ -29,22 +29,31 @@ const RESOURCES = { maxYoungGenerationSizeMb: 24 };
 const HIRE_LIMIT_MS = 60_000;
 const DISMISS_LIMIT_MS = 1_000;
 
+export type UpdateListener = (worker: number, update: WorkerUpdate) => void;
+
 export interface Crew {
   tell(message: ToWorker): void;
   /** Resolves with the accounts of all; rejects with the first failure. */
-  run(onUpdate: (worker: number, update: Extract<FromWorker, { kind: 'update' }>) => void): Promise<ShardAccounts[]>;
+  run(onUpdate: UpdateListener): Promise<ShardAccounts[]>;
   /** A thread that is stuck in the system does not end: nobody waits for it. */
   dismiss(): Promise<unknown>;
 }
 
 /**
  * Starts the workers and waits until all are ready; null where the signal came first.
+ *
+ * @param onRehearsal updates that belong to no load, while the workers warm up
  * @throws PlimsollError what a worker failed with; INTERNAL where one says nothing
  */
-export async function hire(job: LoadJob, limits: Limits, signal?: AbortSignal): Promise<Crew | null> {
+export async function hire(
+  job: LoadJob,
+  limits: Limits,
+  onRehearsal: UpdateListener,
+  signal?: AbortSignal,
+): Promise<Crew | null> {
   // The bundle has worker.js beside it, the checkout worker.ts.
   const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-  let onUpdate: Parameters<Crew['run']>[0] = () => {};
+  let onUpdate: UpdateListener = () => {};
   const members = Array.from({ length: Math.max(1, job.workers) }, (_, worker) => {
     const workerData: WorkerJob = {
       plan: job.plan,
@@ -60,7 +69,7 @@ export async function hire(job: LoadJob, limits: Limits, signal?: AbortSignal): 
     return employ(
       thread,
       (error) => failureOf(error, limits, job.plan),
-      (update) => onUpdate(worker, update),
+      (update) => (update.kind === 'update' ? onUpdate : onRehearsal)(worker, update),
     );
   });
   const crew: Crew = {
@@ -109,11 +118,7 @@ async function arrive(
   }
 }
 
-function employ(
-  thread: Worker,
-  failureFor: (error: Error) => PlimsollError,
-  onUpdate: (update: Extract<FromWorker, { kind: 'update' }>) => void,
-) {
+function employ(thread: Worker, failureFor: (error: Error) => PlimsollError, onUpdate: (update: WorkerUpdate) => void) {
   const loaded = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<ShardAccounts>();
@@ -132,6 +137,7 @@ function employ(
       case 'ready':
         ready.resolve();
         return;
+      case 'rehearsal':
       case 'update':
         onUpdate(message);
         return;

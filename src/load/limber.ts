@@ -1,105 +1,96 @@
-// Runs a small load of its own before time zero, so that the first requests of the real one do not pay for compiling
-// the sender: pacer, transport, parser, books. Against a server in this thread; the deployment sees nothing of it.
+// Runs small loads of its own before time zero, so that the compiler is done with the sender when the real one begins:
+// pacer, transport, parser, books. Against a server in this thread; the deployment sees nothing of it.
+//
+// Code that V8 compiled is thrown away as soon as it meets what it had not seen before: an object of another shape, a
+// second closure of the same function. So the loads are several, and as the real one in all that code can tell apart.
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Transport } from '../transport/connections.ts';
-import { openRaw } from '../transport/pool.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { LoadPlan } from './plan.ts';
-import { packRows } from './rows.ts';
-import { runShard } from './shard.ts';
+import { schedule } from './arrivals.ts';
+import { createExerciseServer } from './limber-server.ts';
+import { type LoadPlan, slotOf } from './plan.ts';
+import { runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
 
-const DURATION_MS = 400;
+export interface LimberOptions {
+  /** Of the load to come. */
+  readonly job: ShardJob;
+  readonly workload: Workload;
+  /** That the load will use. */
+  readonly transport: Transport;
+  /** What the load's own updates go to, or something like it. */
+  onUpdate(update: ShardUpdate): void;
+  readonly observer?: ShardObserver;
+}
+
+/** Closures that a function has been made into this often are no longer compiled for one of them. */
+const SHORT_ROUNDS = 4;
+const SHORT_MS = 40;
+/** Between rounds: what waits for the compiler gets the core. */
+const REST_MS = 20;
+const LAST_REST_MS = 150;
 const DRAIN_MS = 100;
-const STREAMS_PER_SECOND = 400;
-const ANSWERS_PER_SECOND = 3_000;
+/** The pacer's long sleep is in it. */
+const LEAD_MS = 10;
+/** Not whole: planned times and rates are to be doubles, as most are. */
+const PER_SECOND = { streams: 1_000.5, answers: 4_000.5 };
+/** By how often the load will repeat itself. */
+const LAST_MS = { least: 150, most: 1_200 };
+/** Of the load, to a millisecond of exercise. */
+const REPEATS_PER_MS = 4;
+const MAX_IN_FLIGHT = 100;
 
-/** About half a second, over the transport that the load will use. Never fails: a load that starts cold is still one. */
-export async function limberUp(transport: Transport = openRaw, streamed = true, workload?: Workload): Promise<void> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    // The client writes a request in one piece, and this one is short.
-    socket.on('data', () => (streamed ? pour(socket, 0) : socket.write(WHOLE)));
-  });
+/**
+ * Half a second to a second and a half, by the number of requests to come. Never fails: a load that starts cold is
+ * still one.
+ */
+export async function limberUp({ job, workload, transport, onUpdate, observer }: LimberOptions): Promise<void> {
+  const server = createExerciseServer(job.streamed);
   try {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const target = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, headers: {} };
-    const connections = transport(target, {});
-    const job = {
-      plan: planOf(streamed ? STREAMS_PER_SECOND : ANSWERS_PER_SECOND),
-      target,
-      streamed,
-      worker: 0,
-      workers: 1,
-    };
-    const control = { halt: AbortSignal.timeout(DURATION_MS), cut: AbortSignal.timeout(DURATION_MS + DRAIN_MS) };
-    await runShard(job, briefly(workload), connections, performance.now(), control, ({ rows }) => void packRows(rows));
-    await connections.destroy();
+    const target = { url: await server.listen(), headers: {} };
+    const perSecond = job.streamed ? PER_SECOND.streams : PER_SECOND.answers;
+    const lastMs = Math.min(LAST_MS.most, Math.max(LAST_MS.least, repeats(job, workload) / REPEATS_PER_MS));
+    for (const durationMs of [...new Array<number>(SHORT_ROUNDS).fill(SHORT_MS), lastMs]) {
+      const connections = transport(target, {});
+      const plan = planOf(job.plan, perSecond, durationMs);
+      const control = { halt: AbortSignal.timeout(durationMs), cut: AbortSignal.timeout(durationMs + DRAIN_MS) };
+      const originMs = performance.now() + LEAD_MS;
+      const round = { ...job, plan, target, worker: 0, workers: 1 };
+      await runShard(round, workload, connections, originMs, control, onUpdate, observer);
+      await connections.destroy();
+      await pause(REST_MS);
+    }
+    await pause(LAST_REST_MS);
   } catch {
     // Cold, then: the delays that this costs are recorded.
   } finally {
-    for (const socket of sockets) socket.destroy();
     server.close();
   }
 }
 
-const planOf = (rate: number): LoadPlan => ({
-  stage: 'benchmark',
-  seed: 1,
-  phases: [
-    {
-      name: 'limber',
-      kind: 'rampIn',
-      startMs: 0,
-      durationMs: DURATION_MS,
-      load: { kind: 'open', process: 'constant', from: rate, to: rate },
-      pattern: 0,
-    },
-  ],
-  drainMs: DRAIN_MS,
-  maxInFlight: 100,
-  requestTimeoutMs: DURATION_MS,
-  stallTimeoutMs: DURATION_MS,
-});
-
-/** Makes the workload's text, whatever it costs, and sends a few bytes. */
-const briefly = (workload: Workload | undefined): Workload => ({
-  path: '/v1/chat/completions',
-  request(slot) {
-    workload?.request(slot);
-    return { body: '{"stream":true}', maxTokens: EVENTS, promptTokens: 1 };
-  },
-  facts: () => ({}),
-});
-
-/** One event in each turn of the event loop: the client reads them one by one. */
-function pour(socket: Socket, written: number): void {
-  if (socket.destroyed) return;
-  if (written === 0) socket.write(HEAD);
-  if (written === EVENTS) socket.write(LAST);
-  else {
-    socket.write(EVENT);
-    setImmediate(pour, socket, written + 1);
-  }
+/** How often the load to come will do the same: events and requests, as far as can be foreseen. */
+function repeats({ plan, streamed }: ShardJob, workload: Workload): number {
+  // Users may ask any number of times.
+  if (plan.phases.some(({ load }) => load.kind === 'closed')) return Number.POSITIVE_INFINITY;
+  const requests = schedule(plan).firstOf.at(-1)!;
+  return streamed ? requests * workload.request(slotOf(plan, 0, 0, 0)).maxTokens : requests;
 }
 
-const EVENTS = 40;
-const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
-const event = (choice: string): string =>
-  `data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,${choice}}]}\n\n`;
-const HEAD = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: x\r\ntransfer-encoding: chunked\r\n\r\n`,
-);
-const EVENT = Buffer.from(chunk(event('"delta":{"content":" word"},"finish_reason":null')));
-const LAST = Buffer.from(
-  `${chunk(`${event('"delta":{},"finish_reason":"stop"')}data: {"id":"x","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":40}}\n\ndata: [DONE]\n\n`)}0\r\n\r\n`,
-);
-const ANSWER =
-  '{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"word"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}';
-const WHOLE = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: x\r\ncontent-length: ${ANSWER.length}\r\n\r\n${ANSWER}`,
-);
+/** Made as the load's own plan was, by a message from another thread: to the compiler that is a kind of its own. */
+function planOf(plan: LoadPlan, rate: number, durationMs: number): LoadPlan {
+  return structuredClone({
+    ...plan,
+    phases: [
+      {
+        ...plan.phases[0]!,
+        startMs: 0,
+        durationMs: durationMs + 0.5,
+        load: { kind: 'open', process: 'constant', from: rate, to: rate } as const,
+      },
+    ],
+    drainMs: DRAIN_MS,
+    maxInFlight: MAX_IN_FLIGHT,
+    requestTimeoutMs: durationMs,
+    stallTimeoutMs: durationMs,
+  });
+}

@@ -1,10 +1,10 @@
 // Carries out a LoadPlan: workers, one clock for all, rows and live figures on the way, accounts at the end. Every
 // planned request ends as a row or is counted as dropped.
 
-import { hire, type LoadJob } from './crew.ts';
+import { hire, type LoadJob, type UpdateListener } from './crew.ts';
 import { readRoom } from './foresee.ts';
 import { openFilesNow, readLimits } from './limits.ts';
-import { createLiveFigures } from './live.ts';
+import { createLiveFigures, type LiveFigures } from './live.ts';
 import { mergeAccounts } from './merge.ts';
 import type { LoadPlan } from './plan.ts';
 import type { LoadProgress, LoadResult, PeakUse } from './result.ts';
@@ -15,6 +15,11 @@ import type { Timeline } from './timeline.ts';
 export interface LoadHooks {
   /** Rows as they end, at least ten times a second. */
   onRows(rows: readonly Timeline[]): void;
+  /**
+   * Makes something that does with rows what `onRows` does, and keeps nothing: before time zero it gets made-up rows, so
+   * that this thread's code is compiled by then too. Called more than once.
+   */
+  rehearse?(): (rows: readonly Timeline[]) => void;
   /** Time zero is set: performance.now() of this thread, a few ms ahead. */
   onStart?(originMs: number): void;
   onProgress?(progress: LoadProgress): void;
@@ -38,13 +43,16 @@ const DEAD_MS = 2_000;
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
   const limits = readLimits();
-  const [crew, room] = await Promise.all([hire(job, limits, hooks.signal), readRoom(job.target.url, limits)]);
+  const [crew, room] = await Promise.all([
+    hire(job, limits, rehearsal(plan, hooks), hooks.signal),
+    readRoom(job.target.url, limits),
+  ]);
   if (crew === null) return cancelledBefore(plan);
   try {
     const originMs = performance.now() + LEAD_MS;
     const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
     const now = (): number => performance.now() - originMs;
-    const live = createLiveFigures(plan, now);
+    const { live, received, receive } = createReceiver(plan, now, (rows) => hooks.onRows(rows));
     let stop: Stop | null = null;
     const halt = (end: Stop['end'], reason: string): void => {
       const before = stop as Stop | null;
@@ -63,8 +71,6 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
         broken.reject(error);
       }
     };
-    const watchDeath = createDeathWatch();
-    const received = plan.phases.map(() => 0);
     const openFiles = plan.phases.map((): PeakUse | null => null);
     const watchFiles = (phase: number): void => {
       const now = openFilesNow();
@@ -87,11 +93,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
     try {
       const done = crew.run((worker, update) =>
         guard(() => {
-          const rows = unpackRows(update.rows, worker);
-          live.add(worker, { ...update, rows });
-          for (const { phase } of rows) received[phase]! += 1;
-          if (rows.length > 0) hooks.onRows(rows);
-          const dead = watchDeath(rows);
+          const dead = receive(worker, update);
           if (dead !== null) halt('dead', dead);
         }),
       );
@@ -116,6 +118,45 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
   } finally {
     await crew.dismiss();
   }
+}
+
+/** What becomes of a load's updates in this thread. */
+interface Receiver {
+  readonly live: LiveFigures;
+  /** Rows of each phase. */
+  readonly received: number[];
+  /** Why the load is to end, if it is. */
+  receive(...update: Parameters<UpdateListener>): string | null;
+}
+
+function createReceiver(plan: LoadPlan, now: () => number, onRows: LoadHooks['onRows']): Receiver {
+  const live = createLiveFigures(plan, now);
+  const received = plan.phases.map(() => 0);
+  const watchDeath = createDeathWatch();
+  return {
+    live,
+    received,
+    receive(worker, update) {
+      const rows = unpackRows(update.rows, worker);
+      live.add(worker, { ...update, rows });
+      for (const { phase } of rows) received[phase]! += 1;
+      if (rows.length > 0) onRows(rows);
+      return watchDeath(rows);
+    },
+  };
+}
+
+/** To receivers of its own, two in turn: code that has seen one alone is compiled for that one (limber.ts). */
+function rehearsal(plan: LoadPlan, hooks: LoadHooks): UpdateListener {
+  const receivers = [0, 1].map(() => createReceiver(plan, () => performance.now(), hooks.rehearse?.() ?? (() => {})));
+  let updates = 0;
+  return (worker, update) => {
+    try {
+      receivers[updates++ % receivers.length]!.receive(worker, update);
+    } catch {
+      // The load itself will throw it again, where it is told.
+    }
+  };
 }
 
 /** Time zero never came: nothing was due, and nothing was sent. */

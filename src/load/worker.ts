@@ -1,6 +1,6 @@
 // Entry of a load worker's thread. In: workerData, then `warm`, `start` and perhaps `halt` messages. Out: `loaded`,
-// `ready` once it is warm, updates about every 100 ms, and at the end the accounts; or `failed`, with what can be said
-// about it.
+// rehearsals, `ready` once it is warm, updates about every 100 ms, and at the end the accounts; or `failed`, with what
+// can be said about it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, PlimsollError } from '../errors.ts';
@@ -29,10 +29,16 @@ export type ToWorker =
   | { readonly kind: 'start'; readonly originNs: bigint }
   | { readonly kind: 'halt'; readonly cut: string | null };
 
+/** `rehearsal`: of the exercise before the load, to be worked through like any other and then forgotten. */
+export type WorkerUpdate = Omit<ShardUpdate, 'rows'> & {
+  readonly kind: 'update' | 'rehearsal';
+  readonly rows: PackedRows;
+};
+
 export type FromWorker =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'ready' }
-  | ({ readonly kind: 'update'; readonly rows: PackedRows } & Omit<ShardUpdate, 'rows'>)
+  | WorkerUpdate
   | { readonly kind: 'done'; readonly accounts: ShardAccounts }
   | {
       readonly kind: 'failed';
@@ -58,6 +64,11 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
   const connections = openConnections(job.target);
   const halt = new AbortController();
   const cut = new AbortController();
+  // One function for both: what is compiled for the exercise is then for the load.
+  const reporter = (kind: 'rehearsal' | 'update') => (update: ShardUpdate) => {
+    const rows = packRows(update.rows);
+    tell(port, { kind, ...update, rows }, [rows.numbers.buffer]);
+  };
   const warm = Promise.withResolvers<void>();
   const started = Promise.withResolvers<bigint>();
   port.on('message', (message: ToWorker) => {
@@ -79,7 +90,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     tell(port, { kind: 'loaded' });
     await warm.promise;
     putHelpersBehind();
-    await limberUp(transportFor(job.target), job.streamed, workload);
+    await limberUp({ job, workload, transport: transportFor(job.target), onUpdate: reporter('rehearsal') });
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });
     const originMs = toThreadClock(await started.promise);
@@ -89,10 +100,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
       connections,
       originMs,
       { halt: halt.signal, cut: cut.signal },
-      (update) => {
-        const rows = packRows(update.rows);
-        tell(port, { kind: 'update', ...update, rows }, [rows.numbers.buffer]);
-      },
+      reporter('update'),
     );
     tell(port, { kind: 'done', accounts });
   } finally {

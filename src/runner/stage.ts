@@ -9,6 +9,7 @@ import { taintedRounds } from '../judge/taint.ts';
 import { foresee, readRoom } from '../load/foresee.ts';
 import { runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
+import type { Timeline } from '../load/timeline.ts';
 import { warmUp } from '../load/warmup.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { waitForQuiet } from '../monitor/quiet.ts';
@@ -100,14 +101,21 @@ async function load(
     gone.abort();
   });
   const phaseNames = plan.phases.map((phase) => phase.name);
+  const encode = (row: Timeline): string =>
+    encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' });
   const result = await runLoad(
     { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets, answerMs },
     {
       onRows(rows) {
         measurer.add(rows);
-        folder.appendRequests(
-          rows.map((row) => encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' })),
-        );
+        folder.appendRequests(rows.map(encode));
+      },
+      rehearse() {
+        const unheard = createMeasurer({ plan, config: context.config, requestTimeoutMs: plan.requestTimeoutMs });
+        return (rows) => {
+          unheard.add(rows);
+          rows.map(encode);
+        };
       },
       onProgress: (now) => progress.load(plan, now, context.laterMs),
       shouldStop: (now) => measurer.shouldStop(now),

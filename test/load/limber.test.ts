@@ -1,26 +1,45 @@
 import assert from 'node:assert/strict';
+import { createServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { limberUp } from '../../src/load/limber.ts';
+import { type LimberOptions, limberUp } from '../../src/load/limber.ts';
+import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
+import type { Timeline } from '../../src/load/timeline.ts';
 import { openRaw } from '../../src/transport/pool.ts';
 import { openUndici } from '../../src/transport/undici.ts';
 import type { Workload } from '../../src/workload/workload.ts';
 
-/** Notes what is asked of it. */
-function workload(request: Workload['request']): { asked: number; workload: Workload } {
-  const notes = {
-    asked: 0,
-    workload: {
-      path: '/v1/completions',
-      facts: () => ({}),
-      request(slot) {
-        notes.asked += 1;
-        return request(slot);
-      },
-    } satisfies Workload,
-  };
-  return notes;
+const loadOf = (requests: number): OfferedLoad => ({ kind: 'open', process: 'constant', from: requests, to: requests });
+
+/** Over one second. */
+const planOf = (load: OfferedLoad): LoadPlan => ({
+  stage: 'benchmark',
+  seed: 1,
+  phases: [{ name: 'round-1', kind: 'round', startMs: 0, durationMs: 1_000, load, pattern: 1 }],
+  drainMs: 1_000,
+  maxInFlight: 1_000,
+  requestTimeoutMs: 1_000,
+  stallTimeoutMs: 1_000,
+});
+
+const NOWHERE = 'http://127.0.0.1:9';
+
+async function limber(
+  options: Partial<LimberOptions> & { readonly load?: OfferedLoad; readonly streamed?: boolean } = {},
+) {
+  const { load = loadOf(100), streamed = true, workload = texts(), transport = openRaw } = options;
+  const rows: Timeline[] = [];
+  const job = { plan: planOf(load), target: { url: NOWHERE, headers: {} }, streamed, worker: 1, workers: 2 };
+  const onUpdate: LimberOptions['onUpdate'] = (update) => rows.push(...update.rows);
+  const started = performance.now();
+  await limberUp({ job, workload, transport, onUpdate, ...options });
+  return { rows, tookMs: performance.now() - started };
 }
-const small: Workload['request'] = () => ({ body: 'x'.repeat(100_000), maxTokens: 1, promptTokens: 1 });
+
+const texts = (bodyBytes = 1_000, maxTokens = 10): Workload => ({
+  path: '/v1/chat/completions',
+  facts: () => ({}),
+  request: () => ({ body: `{"stream":true,"x":"${'x'.repeat(bodyBytes)}"}`, maxTokens, promptTokens: 1 }),
+});
 
 describe('limbering up', () => {
   for (const [name, transport] of [
@@ -28,24 +47,49 @@ describe('limbering up', () => {
     ['undici', openUndici],
   ] as const)
     for (const streamed of [true, false])
-      test(`exercises text and transport and is over soon (${name}, ${streamed ? 'streams' : 'whole answers'})`, async () => {
-        const notes = workload(small);
-        const started = performance.now();
-        await limberUp(transport, streamed, notes.workload);
-        assert.ok(notes.asked >= 20, `${notes.asked} requests`);
-        assert.ok(performance.now() - started < 5_000);
+      test(`sends what the load will send and reads whole answers (${name}, ${streamed ? 'streams' : 'whole answers'})`, async () => {
+        const { rows, tookMs } = await limber({ transport, streamed });
+        const good = rows.filter(({ outcome }) => outcome === 'ok');
+        // What is in flight when a round's time is over is cut.
+        assert.ok(good.length >= 20, `${good.length} of ${rows.length} rows are good`);
+        assert.ok(rows.every(({ outcome }) => outcome === 'ok' || outcome === 'cut'));
+        assert.deepEqual(new Set(good.map(({ outputTokens }) => outputTokens)), new Set([streamed ? 12 : 1]));
+        assert.ok(tookMs < 5_000, `${tookMs} ms`);
       });
 
+  test('answers a body that comes in many pieces once', async () => {
+    const { rows } = await limber({ workload: texts(300_000), streamed: false });
+    assert.ok(rows.filter(({ outcome }) => outcome === 'ok').length >= 20);
+    assert.ok(rows.every(({ outcome }) => outcome === 'ok' || outcome === 'cut'));
+  });
+
+  test('takes the longer the more often the load repeats itself, up to a limit', async () => {
+    const few = await limber({ load: loadOf(50), workload: texts(10, 2) });
+    const many = await limber({ load: loadOf(50), workload: texts(10, 20_000) });
+    const users = await limber({ load: { kind: 'closed', users: 1, think: { constantMs: 0 } } });
+    const tooMany = await limber({ load: loadOf(1_000_000) });
+    for (const { tookMs } of [many, users, tooMany]) assert.ok(few.tookMs + 500 < tookMs, `${few.tookMs}, ${tookMs}`);
+    for (const { tookMs } of [many, users, tooMany]) assert.ok(tookMs < 5_000, `${tookMs}`);
+  });
+
+  test('leaves the deployment alone', async () => {
+    const sockets: Socket[] = [];
+    const deployment = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+    await new Promise((resolve) => deployment.once('listening', resolve));
+    const { port } = deployment.address() as { port: number };
+    const target = { url: `http://127.0.0.1:${port}`, headers: { authorization: 'Bearer secret' } };
+    const job = { plan: planOf(loadOf(100)), target, streamed: true, worker: 0, workers: 1 };
+    await limberUp({ job, workload: texts(), transport: openRaw, onUpdate: () => {} });
+    deployment.close();
+    assert.equal(sockets.length, 0);
+  });
+
   test('never fails: a load that starts cold is still a load', async () => {
-    await limberUp(() => {
-      throw new Error('no transport');
-    });
-    await limberUp(
-      openRaw,
-      true,
-      workload(() => {
-        throw new Error('no text');
-      }).workload,
-    );
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    await limber({ transport: broken });
+    await limber({ workload: { ...texts(), request: broken } });
+    await limber({ onUpdate: broken });
   });
 });
