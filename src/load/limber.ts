@@ -90,7 +90,5 @@ function planOf(plan: LoadPlan, rate: number, durationMs: number): LoadPlan {
     ],
     drainMs: DRAIN_MS,
     maxInFlight: MAX_IN_FLIGHT,
-    requestTimeoutMs: durationMs,
-    stallTimeoutMs: durationMs,
   });
 }

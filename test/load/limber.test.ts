@@ -17,8 +17,8 @@ const planOf = (load: OfferedLoad): LoadPlan => ({
   phases: [{ name: 'round-1', kind: 'round', startMs: 0, durationMs: 1_000, load, pattern: 1 }],
   drainMs: 1_000,
   maxInFlight: 1_000,
-  requestTimeoutMs: 1_000,
-  stallTimeoutMs: 1_000,
+  requestTimeoutMs: 10_000,
+  stallTimeoutMs: 10_000,
 });
 
 const NOWHERE = 'http://127.0.0.1:9';
