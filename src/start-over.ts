@@ -15,7 +15,7 @@ const FLAGS = [
   '--v8-pool-size=1',
   '--concurrent-recompilation-queue-length=40',
 ];
-/** V8's pool under Node (`--v8-pool-size`): so many more threads would take part in each collection. */
+/** V8's pool under Node without these flags: so many more threads would take part in each collection. */
 const POOL = 4;
 
 /**

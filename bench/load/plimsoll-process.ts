@@ -14,7 +14,7 @@ import { runShard, type ShardObserver, type ShardUpdate } from '../../src/load/s
 import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
 import { openRunFolder } from '../../src/runner/folder.ts';
-import { createMeasurer } from '../../src/stages/measurer.ts';
+import { createMeasurer, type Measurer } from '../../src/stages/measurer.ts';
 import { startOverForLoad } from '../../src/start-over.ts';
 import { openConnections } from '../../src/transport/connections.ts';
 import { openWorkload, type WorkloadRef } from '../../src/workload/workload.ts';
@@ -24,8 +24,12 @@ import { quantilesOf } from './quantiles.ts';
 async function measureLoad(): Promise<ToolResult> {
   const out = openRunFolder(join(folder, 'run'));
   const openMeasurer = () => createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
-  const encode = (row: Timeline): string => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' });
+  const sink = (measured: Measurer, append: (lines: readonly string[]) => void) => (rows: readonly Timeline[]) => {
+    measured.add(rows);
+    append(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
+  };
   const measurer = openMeasurer();
+  const take = sink(measurer, out.appendRequests);
   let done = 0;
   let failed = 0;
   let events = 0;
@@ -35,8 +39,7 @@ async function measureLoad(): Promise<ToolResult> {
     { plan, target, workload, workers: 1, answerMs: answerMs(job) },
     {
       onRows(rows) {
-        measurer.add(rows);
-        out.appendRequests(rows.map(encode));
+        take(rows);
         for (const { outcome, chunks, sentMs, endMs } of rows) {
           events += chunks;
           firstMs = Math.min(firstMs, sentMs);
@@ -45,13 +48,7 @@ async function measureLoad(): Promise<ToolResult> {
           else failed += 1;
         }
       },
-      rehearse() {
-        const unheard = openMeasurer();
-        return (rows) => {
-          unheard.add(rows);
-          rows.map(encode);
-        };
-      },
+      rehearse: () => sink(openMeasurer(), () => {}),
       shouldStop: (progress) => measurer.shouldStop(progress),
     },
   );

@@ -101,22 +101,18 @@ async function load(
     gone.abort();
   });
   const phaseNames = plan.phases.map((phase) => phase.name);
-  const encode = (row: Timeline): string =>
-    encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' });
+  // One function for the load and its rehearsal: what is compiled for the one is compiled for the other.
+  const sink =
+    (measured: Pick<Measurer, 'add'>, append: RunFolder['appendRequests']) => (rows: readonly Timeline[]) => {
+      measured.add(rows);
+      append(rows.map((row) => encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' })));
+    };
   const result = await runLoad(
     { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets, answerMs },
     {
-      onRows(rows) {
-        measurer.add(rows);
-        folder.appendRequests(rows.map(encode));
-      },
-      rehearse() {
-        const unheard = createMeasurer({ plan, config: context.config, requestTimeoutMs: plan.requestTimeoutMs });
-        return (rows) => {
-          unheard.add(rows);
-          rows.map(encode);
-        };
-      },
+      onRows: sink(measurer, folder.appendRequests),
+      rehearse: () =>
+        sink(createMeasurer({ plan, config: context.config, requestTimeoutMs: plan.requestTimeoutMs }), () => {}),
       onProgress: (now) => progress.load(plan, now, context.laterMs),
       shouldStop: (now) => measurer.shouldStop(now),
       signal: AbortSignal.any([signal, gone.signal]),

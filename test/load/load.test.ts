@@ -138,6 +138,34 @@ describe('an open-loop load', () => {
     assert.equal(new Set(bodies[0]).size, bodies[0]!.length, 'no text is sent twice');
   });
 
+  test('before time zero made-up rows go to rehearsals, and none of them to the load', async () => {
+    await using server = await startTorture(stream(3));
+    const events: string[] = [];
+    let rehearsed = 0;
+    const { result, rows } = await load(server.url, planOf([[200, open(50)]]), 2, {
+      rehearse: () => {
+        events.push('made');
+        return (batch) => {
+          rehearsed += batch.length;
+        };
+      },
+      onStart: () => events.push(`${rehearsed > 0 ? 'some' : 'none'} rehearsed`),
+    });
+    assert.deepEqual(events, ['made', 'made', 'some rehearsed']);
+    assert.equal(rows.length, 10);
+    assert.equal(result.phases[0]!.planned, 10);
+    assert.equal(server.requests, 10);
+  });
+
+  test('what a rehearsal throws is no reason not to start', async () => {
+    await using server = await startTorture(stream(3));
+    const rehearse = () => () => {
+      throw new Error('broken');
+    };
+    const { result } = await load(server.url, planOf([[100, open(50)]]), 1, { rehearse });
+    assert.equal(result.end, 'complete');
+  });
+
   test('keeps books that agree with its rows: gaps, tokens received', async () => {
     await using server = await startTorture(stream(5, 4));
     const { result, rows } = await load(server.url, planOf([[500, open(60)]]), 2);
@@ -420,34 +448,6 @@ describe('a load that ends early', () => {
       },
     };
     await assert.rejects(load(server.url, planOf([[60_000, open(40)]]), 1, hooks), /disk full/);
-  });
-
-  test('before time zero made-up rows go to rehearsals, and none of them to the load', async () => {
-    await using server = await startTorture(stream(3));
-    const events: string[] = [];
-    let rehearsed = 0;
-    const { result, rows } = await load(server.url, planOf([[200, open(50)]]), 2, {
-      rehearse: () => {
-        events.push('made');
-        return (batch) => {
-          rehearsed += batch.length;
-        };
-      },
-      onStart: () => events.push(`${rehearsed > 0 ? 'some' : 'none'} rehearsed`),
-    });
-    assert.deepEqual(events, ['made', 'made', 'some rehearsed']);
-    assert.equal(rows.length, 10);
-    assert.equal(result.phases[0]!.planned, 10);
-    assert.equal(server.requests, 10);
-  });
-
-  test('what a rehearsal throws is no reason not to start', async () => {
-    await using server = await startTorture(stream(3));
-    const rehearse = () => () => {
-      throw new Error('broken');
-    };
-    const { result } = await load(server.url, planOf([[100, open(50)]]), 1, { rehearse });
-    assert.equal(result.end, 'complete');
   });
 
   test('before it starts, by a workload that cannot be opened: the error that names it', async () => {
