@@ -1,8 +1,11 @@
 // Flags of V8's that a load on few cores needs. They count only from a process's first moment, so that it starts over
 // with them: the same process, its memory replaced. See docs/decisions/0017.
 
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
+/** Of Node 24. Another V8 may know other flags, and Node does not start with one that it does not know. */
+const TESTED_V8 = '13.6.';
 const FLAGS = [
   // One thread collects a heap's garbage: its own.
   '--single-threaded-gc',
@@ -25,10 +28,13 @@ const POOL = 4;
  * @param cores that this process may use
  */
 export function startOverForLoad(cores: number = availableParallelism()): void {
-  const { execve, execPath, execArgv, argv, env } = process;
+  const { execve, execPath, execArgv, argv, env, versions } = process;
   // With a core for each of them, helpers make a collection shorter. A channel to a parent would not survive.
   if (cores > POOL || execArgv.includes(FLAGS[0]!) || process.connected || execve === undefined) return;
+  if (!versions.v8.startsWith(TESTED_V8)) return;
   try {
+    // Node aborts where the system refuses: its file may have been replaced meanwhile, as updates do.
+    accessSync(execPath, constants.X_OK);
     execve.call(process, execPath, [execPath, ...execArgv, ...FLAGS, ...argv.slice(1)], env);
   } catch {
     // Not on this system: a load whose tails are longer is still one, and says so of itself.
