@@ -26,7 +26,7 @@ export const storedBootSchema = z.looseObject({
   at: z.string(),
   commit: z.string().nullable(),
   subject: factsSchema,
-  /** Who counted the tokens (usage, tokenizer, chunks): counts of different sources are never compared. */
+  /** Who counted the tokens (usage, chunks): counts of different sources are never compared. */
   tokenSource: z.string().nullable().default(null),
   /** What goodput was counted by; null = not known. Goodput of different SLOs is never compared. */
   slo: sloSchema,

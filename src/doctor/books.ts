@@ -1,8 +1,8 @@
 // What the paced server writes down of itself. In: arrivals, writes and ends as they happen. Out: its account since the
 // start or the last reset, and the times of single writes where they are kept.
 
+import { monotonicOffsetMs } from '../load/clock.ts';
 import { createHistogram, type Histogram, recordMs } from '../stats/histogram.ts';
-import { monotonicOffsetMs } from './clock.ts';
 
 /** What it says of itself since the start or the last reset. Times in ms of CLOCK_MONOTONIC. */
 export interface PacedAccount {

@@ -4,6 +4,7 @@
 
 import { type Config, workloadSchema } from '../config/schema.ts';
 import { PlimsollError } from '../errors.ts';
+import { monotonicOffsetMs } from '../load/clock.ts';
 import { readRoom } from '../load/foresee.ts';
 import { runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
@@ -19,7 +20,6 @@ import {
   LATE_MS,
   type Level,
 } from './ceiling.ts';
-import { monotonicOffsetMs } from './clock.ts';
 import { startPaced } from './paced.ts';
 
 export interface Carried {
@@ -132,8 +132,10 @@ async function climb(
           timers.push(
             setTimeout(
               () => {
-                if (index === 1) stamps = server.stamps();
-                laps.push(server.lap());
+                // A lap forgets the stamps that were not asked for before it.
+                const before = index === 1 ? server.stamps() : null;
+                if (before !== null) stamps = heardLater(before);
+                laps.push(heardLater(Promise.resolve(before).then(() => server.lap())));
               },
               Math.max(0, originMs + startMs - performance.now()),
             ),
@@ -156,8 +158,9 @@ async function climb(
           : null,
       signal,
     },
-  );
-  for (const timer of timers) clearTimeout(timer);
+  ).finally(() => {
+    for (const timer of timers) clearTimeout(timer);
+  });
   if (signal.aborted) throw new PlimsollError('CANCELLED', 'Cancelled while the client was measured.');
   laps.push(server.lap());
   const accounts = await Promise.all(laps);
@@ -182,6 +185,12 @@ async function climb(
     // Those that were still being written when they were asked for have no last event yet.
     stamps: (await stamps).filter(({ writesMs }) => writesMs.length === stream?.events),
   };
+}
+
+/** Waited for when the load is over; where that failed, its own error is told and nobody waits. */
+function heardLater<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => {});
+  return answer;
 }
 
 const WORKLOAD = (stream: boolean) =>

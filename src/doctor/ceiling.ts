@@ -30,7 +30,10 @@ export interface Quantiles {
 export interface Level {
   /** Requests or events. */
   readonly perSecond: number;
-  readonly health: Pick<ClientPhaseHealth, 'dispatchDelayMs' | 'eventLoopDelayP99Ms' | 'planned' | 'sent' | 'dropped'>;
+  readonly health: Pick<
+    ClientPhaseHealth,
+    'dispatchDelayMs' | 'eventLoopDelayP99Ms' | 'planned' | 'sent' | 'sentAfter' | 'dropped'
+  >;
   readonly failed: number;
   /** Share of the answers that took LATE_MS longer than the server had in mind. */
   readonly lateShare: number;
@@ -48,11 +51,11 @@ export function judgeLevel(
   { health, failed, lateShare, server }: Level,
   limits: Config['client'],
 ): 'held' | 'client' | 'server' {
-  const { dispatchDelayMs, eventLoopDelayP99Ms, planned, sent, dropped } = health;
+  const { dispatchDelayMs, eventLoopDelayP99Ms, planned, sent, sentAfter, dropped } = health;
   const held =
     (dispatchDelayMs?.p99AtLeast ?? 0) <= limits.dispatchDelayP99 &&
     (eventLoopDelayP99Ms ?? 0) <= limits.eventLoopDelayP99 &&
-    sent >= limits.achievedShare * planned &&
+    sent - sentAfter >= limits.achievedShare * planned &&
     dropped === 0 &&
     failed === 0 &&
     lateShare <= LATE_SHARE;

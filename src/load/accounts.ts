@@ -12,8 +12,10 @@ import type { Timeline } from './timeline.ts';
 export interface ShardAccounts {
   readonly phases: readonly {
     readonly sent: number;
+    readonly sentAfter: number;
     readonly dropped: number;
     readonly droppedSteady: number;
+    readonly unsent: number;
     readonly dispatchDelayUs: string;
     readonly gapsUs: string;
     /** null = the phase was too short to say. */
@@ -27,7 +29,10 @@ export interface ShardAccounts {
 }
 
 export interface Accounts {
+  /** A slot that found the cap reached. */
   dropped(phase: number, plannedMs: number): void;
+  /** A slot that was due when the load was ended early. */
+  unsent(phase: number): void;
   gap(phase: number, gapMs: number): void;
   ended(row: Timeline, times: TokenTimes): void;
   /** Reads this thread's meters; call about every 100 ms with the load's time and the connections that are open. */
@@ -40,12 +45,16 @@ export interface Accounts {
  * scheduler's next tick is armed anew at every wait for a socket, which costs about 10 µs on a virtual machine.
  */
 const RESOLUTION_MS = 50;
+/** The last slot of a phase may be sent right after its end; who is later than this was behind. */
+const BEHIND_MS = 100;
 
 export function createAccounts(plan: LoadPlan): Accounts {
   const phases = plan.phases.map(() => ({
     sent: 0,
+    sentAfter: 0,
     dropped: 0,
     droppedSteady: 0,
+    unsent: 0,
     delays: createHistogram(),
     gaps: createHistogram(),
     eventLoopDelayP99Ms: null as number | null,
@@ -54,6 +63,7 @@ export function createAccounts(plan: LoadPlan): Accounts {
     retries: 0,
     socketsPeak: 0,
   }));
+  const endsMs = plan.phases.map(({ startMs, durationMs }) => startMs + durationMs);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   let tokens = new Float64Array(1_024);
@@ -101,13 +111,20 @@ export function createAccounts(plan: LoadPlan): Accounts {
       phases[phase]!.dropped += 1;
       if (plannedMs >= steadyFromMs(plan.phases[phase]!)) phases[phase]!.droppedSteady += 1;
     },
+    unsent(phase) {
+      phases[phase]!.unsent += 1;
+    },
     gap(phase, gapMs) {
       recordMs(phases[phase]!.gaps, gapMs);
     },
     ended(row, times) {
       const phase = phases[row.phase]!;
       phase.sent += 1;
-      if (row.plannedMs !== null) recordMs(phase.delays, row.sentMs - row.plannedMs);
+      if (row.plannedMs !== null) {
+        const delayMs = row.sentMs - row.plannedMs;
+        recordMs(phase.delays, delayMs);
+        if (delayMs > BEHIND_MS && row.sentMs > endsMs[row.phase]!) phase.sentAfter += 1;
+      }
       if (row.retried) phase.retries += 1;
       // Events of several tokens: the server's count is spread over the events as they came.
       const perChunk = row.chunks === 0 ? 0 : (row.outputTokens ?? row.chunks) / row.chunks;

@@ -1,6 +1,9 @@
-// The clock that client and server share, whatever process they are in.
+// The one clock that threads and processes of a machine share. performance.now() has a zero of its own in each of them.
 
-/** What to add to performance.now() for CLOCK_MONOTONIC in ms, which all processes of a machine share. */
+/**
+ * What to add to this thread's performance.now() for CLOCK_MONOTONIC in ms. Read several times: the pair that was read
+ * closest together is off by least.
+ */
 export function monotonicOffsetMs(): number {
   let best = Number.NaN;
   let closest = Number.POSITIVE_INFINITY;

@@ -8,6 +8,7 @@ import type { ShardAccounts } from './accounts.ts';
 import { connectionsOf } from './foresee.ts';
 import { type Limits, limitError, shortageOf } from './limits.ts';
 import type { LoadPlan } from './plan.ts';
+import { newInFlight } from './shard.ts';
 import type { Target } from './target.ts';
 import type { FromWorker, ToWorker, WorkerJob, WorkerUpdate } from './worker.ts';
 
@@ -54,7 +55,9 @@ export async function hire(
   // The bundle has worker.js beside it, the checkout worker.ts.
   const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
   let onUpdate: UpdateListener = () => {};
-  const members = Array.from({ length: Math.max(1, job.workers) }, (_, worker) => {
+  const inFlight = newInFlight();
+  const members: ReturnType<typeof employ>[] = [];
+  const start = (worker: number): ReturnType<typeof employ> => {
     const workerData: WorkerJob = {
       plan: job.plan,
       target: job.target,
@@ -64,6 +67,7 @@ export async function hire(
       workers: Math.max(1, job.workers),
       secrets: job.secrets,
       answerMs: job.answerMs,
+      inFlight,
     };
     const thread = new Worker(entry, { workerData, name: `load-${worker}`, resourceLimits: RESOURCES });
     return employ(
@@ -71,7 +75,7 @@ export async function hire(
       (error) => failureOf(error, limits, job.plan),
       (update) => (update.kind === 'update' ? onUpdate : onRehearsal)(worker, update),
     );
-  });
+  };
   const crew: Crew = {
     tell(message) {
       for (const { thread } of members) thread.postMessage(message);
@@ -87,13 +91,15 @@ export async function hire(
       ]),
   };
   try {
+    for (let worker = 0; worker < Math.max(1, job.workers); worker++) members.push(start(worker));
     if (await arrive(members, 'loaded', signal)) {
       crew.tell({ kind: 'warm' });
       if (await arrive(members, 'ready', signal)) return crew;
     }
   } catch (error) {
     await crew.dismiss();
-    throw error;
+    // Where the system has no room for a thread, none is started.
+    throw error instanceof PlimsollError ? error : failureOf(error as Error, limits, job.plan);
   }
   await crew.dismiss();
   return null;

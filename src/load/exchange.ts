@@ -37,6 +37,8 @@ export interface ClientOptions {
   onToken?(request: number, phase: number, tMs: number, gapMs: number | null): void;
   /** This machine could not open a connection: its request ends as `cut`, for it says nothing of the deployment. */
   onShortage?(shortage: Shortage): void;
+  /** The client itself failed over an answer, which says nothing of the deployment either. */
+  onFault?(error: unknown): void;
   /** The request is over. Times of its token-bearing events are in `tokens`. */
   onEnd(row: Timeline, tokens: TokenTimes): void;
 }
@@ -147,7 +149,15 @@ export class Exchange implements Handler, TokenListener {
     this.lastByteAt = readAt;
     this.bytes += chunk.length;
     if (this.bytes > BYTES_LIMIT) this.giveUp('malformed', `more than ${BYTES_LIMIT} bytes`);
-    else this.answer!.read(chunk);
+    else {
+      try {
+        this.answer!.read(chunk);
+      } catch (error) {
+        // A transport would take it for the connection's.
+        this.context.onFault?.(error);
+        this.giveUp('cut', 'the client failed');
+      }
+    }
   }
 
   onResponseEnd(): void {
@@ -201,6 +211,8 @@ export class Exchange implements Handler, TokenListener {
     if (failure !== null && outcome !== 'cut') this.finish(failure.outcome, failure.error, performance.now());
     // A body that is held open behind its [DONE] is whole all the same.
     else if (this.answer?.done && outcome !== 'malformed') this.complete(this.lastByteAt);
+    // Whatever limit it passed: what it had no time to get was a connection.
+    else if (this.controller === null && outcome !== 'cut') this.finish('connect_error', error, performance.now());
     else this.finish(outcome, error, performance.now());
     this.controller?.abort(new Error(error));
   }
@@ -264,7 +276,7 @@ export class Exchange implements Handler, TokenListener {
         chunks: this.chunks,
         coalesced: this.coalesced,
         bytes: this.bytes,
-        finish: this.answer?.finish ?? null,
+        finish: sanitiseId(this.answer?.finish ?? null),
         reused: this.reused,
         connectMs: this.connectMs,
         retried: this.retried,

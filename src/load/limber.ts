@@ -9,8 +9,9 @@ import type { Transport } from '../transport/connections.ts';
 import type { Workload } from '../workload/workload.ts';
 import { schedule } from './arrivals.ts';
 import { createExerciseServer } from './limber-server.ts';
+import { openFilesNow, readLimits } from './limits.ts';
 import { type LoadPlan, slotOf } from './plan.ts';
-import { runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
+import { newInFlight, runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
 
 export interface LimberOptions {
   /** Of the load to come. */
@@ -39,6 +40,8 @@ const LAST_MS = { least: 150, most: 1_200 };
 /** Of the load, to a millisecond of exercise. */
 const REPEATS_PER_MS = 4;
 const MAX_IN_FLIGHT = 100;
+/** Of this process, for a request in flight: both ends of its connection, and as many to spare. */
+const FILES_EACH = 4;
 
 /**
  * Half a second to a second and a half, by the number of requests to come. Never fails: a load that starts cold is
@@ -50,14 +53,19 @@ export async function limberUp({ job, workload, transport, onUpdate, observer }:
     const target = { url: await server.listen(), headers: {} };
     const perSecond = job.streamed ? PER_SECOND.streams : PER_SECOND.answers;
     const lastMs = Math.min(LAST_MS.most, Math.max(LAST_MS.least, repeats(job, workload) / REPEATS_PER_MS));
+    const files = (readLimits().openFiles ?? Number.POSITIVE_INFINITY) - (openFilesNow() ?? 0);
+    const maxInFlight = Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(files / FILES_EACH / job.workers)));
     for (const durationMs of [...new Array<number>(SHORT_ROUNDS).fill(SHORT_MS), lastMs]) {
       const connections = transport(target, {});
-      const plan = planOf(job.plan, perSecond, durationMs);
+      const plan = planOf(job.plan, perSecond, durationMs, maxInFlight);
       const control = { halt: AbortSignal.timeout(durationMs), cut: AbortSignal.timeout(durationMs + DRAIN_MS) };
       const originMs = performance.now() + LEAD_MS;
-      const round = { ...job, plan, target, worker: 0, workers: 1 };
-      await runShard(round, workload, connections, originMs, control, onUpdate, observer);
-      await connections.destroy();
+      const round = { ...job, plan, target, worker: 0, workers: 1, inFlight: newInFlight() };
+      try {
+        await runShard(round, workload, connections, originMs, control, onUpdate, observer);
+      } finally {
+        await connections.destroy();
+      }
       await pause(REST_MS);
     }
     await pause(LAST_REST_MS);
@@ -77,7 +85,7 @@ function repeats({ plan, streamed }: ShardJob, workload: Workload): number {
 }
 
 /** Made as the load's own plan was, by a message from another thread: to the compiler that is a kind of its own. */
-function planOf(plan: LoadPlan, rate: number, durationMs: number): LoadPlan {
+function planOf(plan: LoadPlan, rate: number, durationMs: number, maxInFlight: number): LoadPlan {
   return structuredClone({
     ...plan,
     phases: [
@@ -89,6 +97,6 @@ function planOf(plan: LoadPlan, rate: number, durationMs: number): LoadPlan {
       },
     ],
     drainMs: DRAIN_MS,
-    maxInFlight: MAX_IN_FLIGHT,
+    maxInFlight,
   });
 }

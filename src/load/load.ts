@@ -1,6 +1,7 @@
 // Carries out a LoadPlan: workers, one clock for all, rows and live figures on the way, accounts at the end. Every
 // planned request ends as a row or is counted as dropped.
 
+import { monotonicOffsetMs } from './clock.ts';
 import { hire, type LoadJob, type UpdateListener } from './crew.ts';
 import { readRoom } from './foresee.ts';
 import { openFilesNow, readLimits } from './limits.ts';
@@ -50,7 +51,6 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
   if (crew === null) return cancelledBefore(plan);
   try {
     const originMs = performance.now() + LEAD_MS;
-    const originNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
     const now = (): number => performance.now() - originMs;
     const { live, received, receive } = createReceiver(plan, now, (rows) => hooks.onRows(rows));
     let stop: Stop | null = null;
@@ -97,7 +97,7 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
           if (dead !== null) halt('dead', dead);
         }),
       );
-      crew.tell({ kind: 'start', originNs });
+      crew.tell({ kind: 'start', originMonotonicMs: originMs + monotonicOffsetMs() });
       hooks.onStart?.(originMs);
       if (hooks.signal?.aborted) onAbort();
       const accounts = await Promise.race([done, broken.promise]);

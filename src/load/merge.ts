@@ -23,7 +23,8 @@ type Books = Pick<LoadResult, 'phases' | 'gapsUs' | 'bucketMs' | 'tokensReceived
  * @param stoppedMs when the load was ended early, null = it was not
  * @param received rows that arrived, by phase
  * @param machine what the workers can't know
- * @throws PlimsollError INTERNAL where a complete load lost a request: rows + dropped ≠ planned
+ * @throws PlimsollError INTERNAL where a request got lost: of what was sent no row came, or, in a complete load, rows +
+ *   dropped ≠ planned
  */
 export function mergeAccounts(
   plan: LoadPlan,
@@ -40,24 +41,23 @@ export function mergeAccounts(
       const { name, load, startMs, durationMs } = plan.phases[index]!;
       const sent = total(shares.map((share) => share.sent));
       const dropped = total(shares.map((share) => share.dropped));
-      const accounted = received[index]! + dropped;
+      const unsent = total(shares.map((share) => share.unsent));
+      const accounted = received[index]! + dropped + unsent;
       let planned = load.kind === 'closed' ? sent : due[index]!;
       // A worker hears of an early end a moment later, and what came due until then is owed too.
       if (stoppedMs !== null && stoppedMs < startMs + durationMs) planned = Math.max(planned, accounted);
-      if (stoppedMs === null && accounted !== planned) {
-        throw new PlimsollError(
-          'INTERNAL',
-          `Phase "${name}" lost requests: ${planned} were planned, but ${received[index]} rows and ${dropped} dropped slots are ${accounted}.`,
-          { hint: 'Nothing of this load can be trusted. Please report it with the record.' },
-        );
-      }
+      if (received[index] !== sent) throw lost(name, `${sent} were sent, and ${received[index]} rows came`);
+      if (stoppedMs === null && accounted !== planned)
+        throw lost(name, `${planned} were planned, but ${sent} rows and ${dropped} dropped slots are ${accounted}`);
       const retries = total(shares.map((share) => share.retries));
       const openFiles = machine.openFiles[index];
       return {
         ...healthOf(shares),
         planned,
         sent,
+        sentAfter: total(shares.map((share) => share.sentAfter)),
         dropped,
+        unsent,
         droppedSteady: total(shares.map((share) => share.droppedSteady)),
         retries,
         // Each worker's own peak: together they may not all have had it in the same moment.
@@ -73,6 +73,11 @@ export function mergeAccounts(
     retries: total(accounts.flatMap(({ phases }) => phases.map(({ retries }) => retries))),
   };
 }
+
+const lost = (phase: string, what: string): PlimsollError =>
+  new PlimsollError('INTERNAL', `Phase "${phase}" lost requests: ${what}.`, {
+    hint: 'Nothing of this load can be trusted. Please report it with the record.',
+  });
 
 function healthOf(
   shares: readonly ShardAccounts['phases'][number][],

@@ -18,10 +18,14 @@ export interface ClientPhaseHealth {
   /** Slots of the schedule; after an early end those due by then. Closed loop: what was sent. */
   readonly planned: number;
   readonly sent: number;
+  /** Of those, the ones that left when the phase was over and their time had long passed: the rate was not achieved. */
+  readonly sentAfter: number;
   /** Slots that found maxInFlight reached. */
   readonly dropped: number;
   /** Of those, the ones that were planned inside the phase's steady window. */
   readonly droppedSteady: number;
+  /** Slots that were due when the load was ended early, and that nobody sent any more. */
+  readonly unsent: number;
   /** Requests that were sent again, since the kept-alive connection they went into was closed at once. */
   readonly retries?: number;
   /** Connections open at once; the limit: local ports that were left for them before the load. */
@@ -43,7 +47,7 @@ export interface LoadResult {
   readonly reason: string | null;
   /** performance.now() of the main thread at the load's time zero, to which every row refers. */
   readonly originMs: number;
-  /** ms from the load's start to the last phase that was entered in full or in part. */
+  /** ms from the load's start to the end of its plan, or to the moment in which it was ended early. */
   readonly offeredMs: number;
   readonly durationMs: number;
   /** One per phase of the plan. */

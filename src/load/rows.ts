@@ -14,7 +14,7 @@ export interface PackedRows {
 
 const WIDTH = 19;
 const TEXTS = 3;
-const SOURCES: readonly (TokenSource | null)[] = [null, 'usage', 'tokenizer', 'chunks'];
+const SOURCES: readonly (TokenSource | null)[] = [null, 'usage', 'chunks'];
 
 /** All of one worker. */
 export function packRows(rows: readonly Timeline[]): PackedRows {

@@ -5,7 +5,7 @@ import type { Connections } from '../transport/connections.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type Accounts, createAccounts, type ShardAccounts } from './accounts.ts';
 import { type Slot, schedule, shard } from './arrivals.ts';
-import { type Client, type ClientRequest, createClient } from './client.ts';
+import { type ClientRequest, createClient } from './client.ts';
 import { connectionsOf } from './foresee.ts';
 import { limitError, readLimits } from './limits.ts';
 import { pace, pause } from './pacer.ts';
@@ -24,6 +24,8 @@ export interface ShardJob {
   readonly secrets?: readonly string[] | undefined;
   /** How long an answer takes when little is asked, as the warm-up saw it; null = not known. */
   readonly answerMs?: number | null | undefined;
+  /** Requests in flight of all workers, in one cell that they share; absent: this one is alone. */
+  readonly inFlight?: Int32Array | undefined;
 }
 
 /** Sees every token-bearing event as it is read: as ClientOptions.onToken. */
@@ -63,7 +65,7 @@ export async function runShard(
   onUpdate: (update: ShardUpdate) => void,
   observer?: ShardObserver,
 ): Promise<ShardAccounts> {
-  const { plan } = job;
+  const { plan, inFlight = newInFlight() } = job;
   const accounts = createAccounts(plan);
   const now = (): number => performance.now() - originMs;
   const answered = new Map<number, (row: Timeline) => void>();
@@ -93,12 +95,16 @@ export async function runShard(
     },
     onShortage(shortage) {
       if (short.signal.aborted) return;
-      // Of all workers; each carries its share of the load.
-      const inFlight = (client.inFlight + 1) * job.workers;
-      short.abort(limitError(shortage, limits, connectionsOf(plan), inFlight));
+      // The one that found it out has ended already.
+      short.abort(limitError(shortage, limits, connectionsOf(plan), Atomics.load(inFlight, 0) + 1));
       client.cut('the client ran out of its limits');
     },
+    onFault(error) {
+      short.abort(error);
+      client.cut('the client failed');
+    },
     onEnd(row, times) {
+      Atomics.sub(inFlight, 0, 1);
       accounts.ended(row, times);
       warmer.ended(row);
       if (rows.push(row) >= ROWS_PER_UPDATE) flush();
@@ -122,6 +128,7 @@ export async function runShard(
   const cut = (): void => client.cut(String(control.cut.reason));
   control.cut.addEventListener('abort', cut);
   const send = (request: ClientRequest): void => {
+    Atomics.add(inFlight, 0, 1);
     sent += 1;
     client.send(request);
   };
@@ -144,7 +151,7 @@ export async function runShard(
         workload,
         slots: shard(planned, job.worker, job.workers),
         accounts,
-        client,
+        inFlight,
         now,
         send,
         halt,
@@ -160,6 +167,9 @@ export async function runShard(
     client.cut(`not complete ${plan.drainMs} ms after the load's end`);
     await users;
     short.signal.throwIfAborted();
+  } catch (error) {
+    accounts.close();
+    throw error;
   } finally {
     clearInterval(ticking);
     control.cut.removeEventListener('abort', cut);
@@ -169,6 +179,9 @@ export async function runShard(
   flush();
   return accounts.close();
 }
+
+/** A cell for ShardJob.inFlight. */
+export const newInFlight = (): Int32Array => new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 export const endOf = (plan: LoadPlan): number => {
   const last = plan.phases.at(-1);
@@ -180,16 +193,14 @@ interface OpenLoop {
   readonly workload: Workload;
   readonly slots: Generator<Slot, undefined>;
   readonly accounts: Accounts;
-  readonly client: Client;
+  readonly inFlight: Int32Array;
   now(): number;
   send(request: ClientRequest): void;
   readonly halt: AbortSignal;
 }
 
-async function runOpenLoop({ job, workload, slots, accounts, client, now, send, halt }: OpenLoop): Promise<void> {
-  // The cap is for the whole load; the first workers take what does not divide.
+async function runOpenLoop({ job, workload, slots, accounts, inFlight, now, send, halt }: OpenLoop): Promise<void> {
   const { maxInFlight } = job.plan;
-  const cap = Math.floor(maxInFlight / job.workers) + (job.worker < maxInFlight % job.workers ? 1 : 0);
   let slot: Slot | undefined;
   let prepared: ClientRequest | undefined;
   await pace({
@@ -199,15 +210,16 @@ async function runOpenLoop({ job, workload, slots, accounts, client, now, send, 
       return slot?.plannedMs ?? null;
     },
     fire() {
-      if (client.inFlight >= cap) accounts.dropped(slot!.phase, slot!.plannedMs);
+      // Of all workers together. Two who look in the same moment may both pass: one too many, for one answer.
+      if (Atomics.load(inFlight, 0) >= maxInFlight) accounts.dropped(slot!.phase, slot!.plannedMs);
       else send(prepared!);
     },
     now,
     signal: halt,
   });
-  // Halted: slots whose time had come are owed all the same, the rest were never due.
+  // Halted: slots whose time had come are counted all the same, the rest were never due.
   for (const haltedMs = now(); slot !== undefined && slot.plannedMs <= haltedMs; slot = slots.next().value)
-    accounts.dropped(slot.phase, slot.plannedMs);
+    accounts.unsent(slot.phase);
 }
 
 function prepare(plan: LoadPlan, workload: Workload, { request, phase, index, plannedMs }: Slot): ClientRequest {

@@ -15,14 +15,15 @@ export const OUTCOMES = [
   'cut',
 ] as const;
 /**
- * ok; connect_error: no connection; http_error: status ≥ 400 but 429 and 503, which are `rejected`; timeout: the
- * request limit passed; stalled: no byte for the stall limit; reset: connection lost mid-answer; malformed: not
- * what the API promises (HTML, broken JSON, no SSE); error_event: an error inside a 200 stream; truncated: the
- * stream ended without finish reason or [DONE]; cut: we ended it when the drain limit passed.
+ * ok; connect_error: no connection, or none before a limit passed; http_error: status ≥ 400 but 429 and 503, which are
+ * `rejected`; timeout: the request limit passed; stalled: no byte for the stall limit; reset: connection lost mid-answer;
+ * malformed: not what the API promises (HTML, broken JSON, no SSE); error_event: an error inside a 200 stream; truncated:
+ * the stream ended without finish reason or [DONE]; cut: we ended it, since the drain limit passed, the load was ended,
+ * or the client itself failed.
  */
 export type Outcome = (typeof OUTCOMES)[number];
 
-export type TokenSource = 'usage' | 'tokenizer' | 'chunks';
+export type TokenSource = 'usage' | 'chunks';
 
 export interface Timeline {
   /** Position in the stage's schedule, 0-based over all phases (planned order). */

@@ -8,6 +8,7 @@ import { openConnections, transportFor } from '../transport/connections.ts';
 import { openWorkload, type WorkloadRef } from '../workload/workload.ts';
 import type { ShardAccounts } from './accounts.ts';
 import { schedule } from './arrivals.ts';
+import { monotonicOffsetMs } from './clock.ts';
 import { limberUp } from './limber.ts';
 import { readLimits } from './limits.ts';
 import { putHelpersBehind } from './priority.ts';
@@ -22,11 +23,11 @@ export interface WorkerJob extends ShardJob {
 /**
  * `warm`: compile, and open the first phase's connections. Not before all workers are loaded: modules are files too,
  * and where files are short the connections of one would keep another from loading.
- * `originNs`: process.hrtime.bigint() at time zero, the one clock that all threads share.
+ * `originMonotonicMs`: time zero on the clock that all threads share.
  */
 export type ToWorker =
   | { readonly kind: 'warm' }
-  | { readonly kind: 'start'; readonly originNs: bigint }
+  | { readonly kind: 'start'; readonly originMonotonicMs: number }
   | { readonly kind: 'halt'; readonly cut: string | null };
 
 /** `rehearsal`: of the exercise before the load, to be worked through like any other and then forgotten. */
@@ -70,14 +71,14 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     tell(port, { kind, ...update, rows }, [rows.numbers.buffer]);
   };
   const warm = Promise.withResolvers<void>();
-  const started = Promise.withResolvers<bigint>();
+  const started = Promise.withResolvers<number>();
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'warm':
         warm.resolve();
         return;
       case 'start':
-        started.resolve(message.originNs);
+        started.resolve(message.originMonotonicMs);
         return;
       case 'halt':
         halt.abort();
@@ -93,7 +94,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     await limberUp({ job, workload, transport: transportFor(job.target), onUpdate: reporter('rehearsal') });
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });
-    const originMs = toThreadClock(await started.promise);
+    const originMs = (await started.promise) - monotonicOffsetMs();
     const accounts = await runShard(
       job,
       workload,
@@ -111,23 +112,4 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
 // A declaration: this module's first lines already call it.
 function tell(port: MessagePort, message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
-}
-
-/**
- * The same moment on this thread's performance.now(), whose zero differs from thread to thread. Read several times:
- * the pair that was read closest together is off by least.
- */
-export function toThreadClock(ns: bigint): number {
-  let best = Number.NaN;
-  let closest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 10; i++) {
-    const before = performance.now();
-    const hereNs = process.hrtime.bigint();
-    const after = performance.now();
-    if (after - before < closest) {
-      closest = after - before;
-      best = (before + after) / 2 - Number(hereNs - ns) / 1e6;
-    }
-  }
-  return best;
 }

@@ -30,7 +30,7 @@ const storedRow = z.object({
   error: z.string().nullable(),
   promptTokens: count.nullable(),
   outputTokens: count.nullable(),
-  tokenSource: z.enum(['usage', 'tokenizer', 'chunks']).nullable(),
+  tokenSource: z.enum(['usage', 'chunks']).nullable(),
   maxTokens: count,
   chunks: count,
   coalesced: count,

@@ -25,7 +25,7 @@ export function judgeClient(
     const invalid = [
       ...lateDispatch(phase, health[index]!, limits),
       ...slowEventLoop(health[index]!, limits),
-      ...unsent(phase, health[index]!, limits),
+      ...behind(phase, health[index]!, limits),
       ...dropped(phase, health[index]!, limits, lightest),
     ].map((found) => ({ ...found, phase: name }));
     return { ...phase, measurement: { ...phase.measurement, invalid } };
@@ -70,17 +70,18 @@ function slowEventLoop({ eventLoopDelayP99Ms }: ClientPhaseHealth, limits: Confi
   ];
 }
 
-/** Slots that were neither sent nor dropped at the cap. A phase that the load's end cut short had no time for all. */
-function unsent(
+/** Slots that were neither sent while the phase lasted nor dropped at the cap. Of a phase cut short nothing is known. */
+function behind(
   phase: MeasuredPhase,
-  { planned, sent, dropped: capped }: ClientPhaseHealth,
+  { planned, sent, sentAfter, dropped: capped }: ClientPhaseHealth,
   limits: Config['client'],
 ): Finding[] {
-  if (phase.partial || planned === 0 || (sent + capped) / planned >= limits.achievedShare) return [];
+  const inTime = sent - sentAfter;
+  if (phase.partial || planned === 0 || (inTime + capped) / planned >= limits.achievedShare) return [];
   return [
     {
       code: 'client_achieved',
-      message: `the client sent ${sent} of ${planned} planned requests, ${percent(sent / planned)}; at least ${percent(limits.achievedShare)} are needed`,
+      message: `the client sent ${inTime} of ${planned} planned requests while the phase lasted, ${percent(inTime / planned)}; at least ${percent(limits.achievedShare)} are needed`,
       advice: moreClient(limits),
     },
   ];

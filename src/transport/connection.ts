@@ -38,11 +38,11 @@ export class Connection implements ResponseSink {
   private readonly pool: ConnectionOwner;
   private readonly socket: Socket;
   private readonly reader = new ResponseReader(this);
-  private exchange: Exchange | null;
+  private pending: PendingRequest | null;
 
-  constructor(pool: ConnectionOwner, exchange: Exchange | null, onOutcome: (isOpen: boolean) => void) {
+  constructor(pool: ConnectionOwner, pending: PendingRequest | null, onOutcome: (isOpen: boolean) => void) {
     this.pool = pool;
-    this.exchange = exchange;
+    this.pending = pending;
     const { host, port, buffer } = pool;
     this.socket = connect({
       host,
@@ -75,34 +75,34 @@ export class Connection implements ResponseSink {
     });
   }
 
-  start(exchange: Exchange): void {
-    this.exchange = exchange;
-    const bytes = exchange.begin(this);
+  start(pending: PendingRequest): void {
+    this.pending = pending;
+    const bytes = pending.begin(this);
     if (bytes !== null) this.socket.write(bytes);
     // Given up before a byte was written: the connection is as good as it was.
     else if (this.isAlive) {
-      this.exchange = null;
+      this.pending = null;
       this.pool.give(this, null);
     }
   }
 
   onHead(status: number, headers: Fields, reason: string): void {
-    this.exchange?.head(status, headers, reason, this.pool);
+    this.pending?.head(status, headers, reason, this.pool);
   }
 
   onPayload(view: Buffer): void {
-    const { exchange } = this;
+    const { pending } = this;
     // The handler may have given up at the head.
-    if (exchange !== null) exchange.handler.onResponseData?.(exchange, view);
+    if (pending !== null) pending.handler.onResponseData?.(pending, view);
   }
 
   /** Closes the connection; the request on it, if there is one, ends with the error. */
   drop(error: Error | null): void {
-    const { exchange } = this;
+    const { pending } = this;
     this.isAlive = false;
-    this.exchange = null;
+    this.pending = null;
     this.socket.destroy();
-    if (exchange !== null) exchange.fail(error ?? new errors.SocketError('closed'));
+    if (pending !== null) pending.fail(error ?? new errors.SocketError('closed'));
   }
 
   pause(isPaused: boolean): void {
@@ -111,28 +111,28 @@ export class Connection implements ResponseSink {
   }
 
   private onConnect(): void {
-    const { exchange, pool } = this;
-    if (exchange === null) {
+    const { pending, pool } = this;
+    if (pending === null) {
       pool.give(this, null);
       return;
     }
     pool.fresh = true;
     try {
-      this.start(exchange);
+      this.start(pending);
     } finally {
       pool.fresh = false;
     }
   }
 
   private onRead(length: number): true {
-    const { exchange, pool, reader } = this;
+    const { pending, pool, reader } = this;
     pool.readAtMs = performance.now();
-    if (exchange === null) {
+    if (pending === null) {
       // Nobody asked: what comes now would be taken for the answer to the next request.
       this.drop(null);
       return true;
     }
-    exchange.hear();
+    pending.hear();
     let used: number;
     try {
       used = reader.read(pool.buffer, length);
@@ -140,37 +140,37 @@ export class Connection implements ResponseSink {
       this.drop(error as Error);
       return true;
     }
-    if (reader.done && this.exchange === exchange) this.complete(exchange, used === length);
+    if (reader.done && this.pending === pending) this.complete(pending, used === length);
     return true;
   }
 
   private onEnd(): void {
-    const { exchange, pool, reader } = this;
+    const { pending, pool, reader } = this;
     pool.readAtMs = performance.now();
     this.isAlive = false;
-    if (exchange === null) return;
-    if (reader.end()) this.complete(exchange, false);
+    if (pending === null) return;
+    if (reader.end()) this.complete(pending, false);
     else this.drop(new errors.SocketError('other side closed'));
   }
 
   /** Given back before the handler hears of it, so that the request it sends next finds the connection. */
-  private complete(exchange: Exchange, isClean: boolean): void {
+  private complete(pending: PendingRequest, isClean: boolean): void {
     const { reader, socket, pool } = this;
     const { trailers } = reader;
-    this.exchange = null;
+    this.pending = null;
     // An answer that came before the request was written leaves the rest of the request in the way of the next.
     const isWritten = socket.writableLength === 0;
-    const isKept = reader.keepAlive && exchange.keepAlive && (reader.idleTimeoutMs ?? IDLE_TIMEOUT_MS) > IDLE_MARGIN_MS;
-    if (isClean && isWritten && isKept && !exchange.paused) {
+    const isKept = reader.keepAlive && pending.keepAlive && (reader.idleTimeoutMs ?? IDLE_TIMEOUT_MS) > IDLE_MARGIN_MS;
+    if (isClean && isWritten && isKept && !pending.paused) {
       reader.next();
       pool.give(this, reader.idleTimeoutMs);
     } else this.drop(null);
-    exchange.end(trailers);
+    pending.end(trailers);
   }
 }
 
 /** One request, and what its handler can do about it. */
-export class Exchange implements Controller {
+export class PendingRequest implements Controller {
   handler: Handler;
   aborted = false;
   paused = false;

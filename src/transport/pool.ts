@@ -5,7 +5,7 @@
 import { errors } from 'undici';
 import type { Target } from '../deployment/target.ts';
 import { PlimsollError } from '../errors.ts';
-import { Connection, type ConnectionOwner, Exchange } from './connection.ts';
+import { Connection, type ConnectionOwner, PendingRequest } from './connection.ts';
 import { createRequestWriter, type RequestWriter } from './request.ts';
 import {
   type Connections,
@@ -61,12 +61,12 @@ class Pool implements Connections, ConnectionOwner {
 
   /** @throws InvalidArgumentError of undici: the request cannot be written */
   dispatch(options: RequestOptions, handler: Handler): boolean {
-    const exchange = new Exchange(this.writer(options), handler);
-    if (this.destroyed) queueMicrotask(() => exchange.fail(new errors.ClientDestroyedError()));
+    const pending = new PendingRequest(this.writer(options), handler);
+    if (this.destroyed) queueMicrotask(() => pending.fail(new errors.ClientDestroyedError()));
     else {
       const idle = options.fresh === true ? null : this.takeIdle();
-      if (idle === null) this.connect(exchange, () => {});
-      else idle.start(exchange);
+      if (idle === null) this.connect(pending, () => {});
+      else idle.start(pending);
     }
     return true;
   }
@@ -98,8 +98,8 @@ class Pool implements Connections, ConnectionOwner {
     this.all.delete(connection);
   }
 
-  private connect(exchange: Exchange | null, onOutcome: (isOpen: boolean) => void): void {
-    this.all.add(new Connection(this, exchange, onOutcome));
+  private connect(pending: PendingRequest | null, onOutcome: (isOpen: boolean) => void): void {
+    this.all.add(new Connection(this, pending, onOutcome));
   }
 
   private takeIdle(): Connection | null {

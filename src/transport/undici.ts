@@ -99,11 +99,12 @@ function createDispatcher(
     : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect, factory });
 }
 
-/** @returns whether an answer came. Never rejects: a connection that can't be opened is the load's to find. */
+/** @returns whether an answer came, all of it and in time. Never rejects: a connection that can't be opened is the load's to find. */
 async function ask(dispatcher: Dispatcher, { url, headers }: Target): Promise<boolean> {
   const { origin, pathname } = new URL(url);
   try {
-    const { body } = await request(`${origin}${pathname}`, { dispatcher, headers, headersTimeout: CONNECT_TIMEOUT_MS });
+    const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    const { body } = await request(`${origin}${pathname}`, { dispatcher, headers, signal });
     await body.dump();
     // undici takes a connection back a turn after its answer.
     await turn();
@@ -123,6 +124,10 @@ class Decoded implements Handler {
 
   onRequestStart(controller: Controller, context: unknown): void {
     this.handler.onRequestStart?.(controller, context);
+  }
+
+  onResponseStarted(): void {
+    this.handler.onResponseStarted?.();
   }
 
   onResponseStart(controller: Controller, status: number, headers: Fields, reason?: string): void {

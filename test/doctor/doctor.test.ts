@@ -44,6 +44,7 @@ const level = (perSecond: number, change: Partial<Omit<Level, 'health'>> & { hea
     eventLoopDelayP99Ms: 0.5,
     planned: 1_000,
     sent: 1_000,
+    sentAfter: 0,
     dropped: 0,
     ...change.health,
   },

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { AnswerStamps, PacedAccount } from '../../src/doctor/books.ts';
-import { monotonicOffsetMs } from '../../src/doctor/clock.ts';
 import { startPacedServer } from '../../src/doctor/server.ts';
+import { monotonicOffsetMs } from '../../src/load/clock.ts';
 
 const ask = (url: string, stream: boolean, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify({ stream }) });

@@ -4,13 +4,13 @@
 import type { BaselineFile } from '../../src/baseline/schema.ts';
 import { addRun } from '../../src/baseline/update.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { playLoad } from '../../src/load/virtual.ts';
 import { asStored, type BootRecord, METHOD_VERSION, type RunRecord } from '../../src/record/schema.ts';
 import { planStages } from '../../src/runner/plans.ts';
 import { beginRecord, withBoot } from '../../src/runner/record.ts';
 import type { SimOptions } from '../../src/sim/model.ts';
 import { createMeasurer } from '../../src/stages/measurer.ts';
 import { openWorkload } from '../../src/workload/workload.ts';
+import { playLoad } from '../load/virtual-load.ts';
 
 const ENVIRONMENT = { kind: 'simulated', method: METHOD_VERSION };
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
@@ -579,21 +580,17 @@ describe('connections', () => {
     assert.equal(server.requests, 2);
   });
 
-  for (const [what, begun] of [
-    ['half a head', 'HTTP/1.1 200 OK\r\ncontent-ty'],
-    ['an interim response', 'HTTP/1.1 102 Processing\r\n\r\n'],
-  ] as const)
-    test(`lost after ${what} are not tried again: the server had the request`, async () => {
-      await using server = await startTorture(async (connection) => {
-        if (connection.nth === 1) return stream(1)(connection);
-        connection.write(begun);
-        await connection.wait(20);
-        connection.reset();
-      });
-      const { rows } = await ask(server.url, { requests: 2 });
-      assert.deepEqual([rows[1]!.outcome, rows[1]!.retried], ['reset', false]);
-      assert.equal(server.requests, 2);
+  test('that pass a limit while they have no connection found none', async (t) => {
+    // A process that never accepts: once its queue is full, handshakes hang.
+    const deaf = fork(new URL('../transport/deaf.ts', import.meta.url), {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    t.after(() => deaf.kill('SIGKILL'));
+    const [port] = (await once(deaf, 'message')) as [number];
+    const { rows } = await ask(`http://127.0.0.1:${port}`, { requests: 6, stallTimeoutMs: 100 });
+    assert.equal(rows[0]!.outcome, 'stalled', 'the first was taken by the queue');
+    assert.deepEqual([rows.at(-1)!.outcome, rows.at(-1)!.error], ['connect_error', 'no byte for 100 ms']);
+  });
 
   test('carry the headers and the base path of the target', async () => {
     let head = '';

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { workloadSchema } from '../../src/config/schema.ts';
 import { schedule, shard } from '../../src/load/arrivals.ts';
 import { type LoadHooks, runLoad } from '../../src/load/load.ts';
@@ -410,7 +416,8 @@ describe('a load that ends early', () => {
     });
     assert.deepEqual([result.end, result.reason], ['stopped', 'seen enough']);
     assert.ok(rows.every((row) => row.outcome === 'ok'));
-    assert.equal(rows.length + result.phases[0]!.dropped, result.phases[0]!.planned);
+    assert.equal(rows.length + result.phases[0]!.unsent, result.phases[0]!.planned);
+    assert.equal(result.phases[0]!.dropped, 0);
     assert.ok(progress.length > 0);
   });
 
@@ -423,7 +430,7 @@ describe('a load that ends early', () => {
     assert.match(result.reason!, /ECONNREFUSED/);
     assert.ok(result.offeredMs >= 2_000 && result.offeredMs < 10_000);
     assert.equal(count(rows, 'connect_error') + count(rows, 'cut'), rows.length);
-    assert.equal(rows.length + result.phases[0]!.dropped, result.phases[0]!.planned);
+    assert.equal(rows.length + result.phases[0]!.unsent, result.phases[0]!.planned);
   });
 
   test('cancelled while a stopped load drains: cancelled', async () => {
@@ -439,6 +446,33 @@ describe('a load that ends early', () => {
     assert.equal(result.end, 'cancelled');
     assert.equal(count(rows, 'cut'), rows.length);
   });
+
+  for (const [what, deed, message] of [
+    ['throws', `throw new Error('boom')`, /A load worker failed: boom/],
+    ['exits', 'process.exit(3)', /A load worker ended before its load did \(exit code 3\)/],
+  ] as const)
+    test(`by a worker that ${what}: an error of the tool, and the rows until then are there`, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'plimsoll-worker-'));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      const order = join(folder, 'die');
+      let requests = 0;
+      await using server = await startTorture((connection) => {
+        // Those before have been handed over by then.
+        if (++requests === 60) writeFileSync(order, '');
+        return stream(1)(connection);
+      });
+      const hook = `import { isMainThread } from 'node:worker_threads';
+        import { existsSync } from 'node:fs';
+        if (!isMainThread) setInterval(() => { if (existsSync(${JSON.stringify(order)})) ${deed}; }, 20).unref();`;
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        ...['--import', `data:text/javascript,${encodeURIComponent(hook)}`],
+        ...[fileURLToPath(new URL('./starved.ts', import.meta.url)), 'load', server.url],
+      ]);
+      const said = JSON.parse(stdout);
+      assert.equal(said.code, 'INTERNAL');
+      assert.match(said.message, message);
+      assert.deepEqual(said.outcomes, ['ok']);
+    });
 
   test('by a hook that throws: the caller gets what it threw', async () => {
     await using server = await startTorture(stream(1));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ShardAccounts } from '../../src/load/accounts.ts';
 import { schedule, shard } from '../../src/load/arrivals.ts';
 import { mergeAccounts } from '../../src/load/merge.ts';
@@ -93,7 +94,7 @@ describe('the books of a load', () => {
     };
     assert.throws(
       () => lost(null, received.with(0, 19)),
-      internal(/Phase "round-1" lost requests: 20 were planned, but 19 rows and 0 dropped slots are 19\./),
+      internal(/Phase "round-1" lost requests: 20 were sent, and 19 rows came\./),
     );
     assert.throws(() => lost(null, received.with(1, received[1]! - 1)), internal(/Phase "round-2" lost/));
     // The same row missing everywhere: a request that was never sent and of which nobody knows.
@@ -101,10 +102,15 @@ describe('the books of a load', () => {
       { ...accounts[0]!, phases: accounts[0]!.phases.with(0, { ...accounts[0]!.phases[0]!, sent: 9 }) },
       accounts[1]!,
     ];
-    assert.throws(() => lost(null, received.with(0, 19), forgetful), internal(/20 were planned, but 19 rows/));
+    assert.throws(
+      () => lost(null, received.with(0, 19), forgetful),
+      internal(/20 were planned, but 19 rows and 0 dropped slots are 19\./),
+    );
     // One too many is as wrong.
-    assert.throws(() => lost(null, received.with(0, 21)), internal(/20 were planned, but 21 rows/));
-    // Ended early, after the first phase: its loss is for the client's own account to judge.
+    assert.throws(() => lost(null, received.with(0, 21)), internal(/20 were sent, and 21 rows came/));
+    // Ended early, too: what was sent has its row.
+    assert.throws(() => lost(300, received.with(0, 19)), internal(/20 were sent, and 19 rows came/));
+    // What was not is for the client's own account to judge.
     assert.deepEqual(
       lost(300, received.with(0, 19), forgetful).phases.map(({ planned, sent }) => [planned, sent])[0],
       [20, 19],
@@ -137,5 +143,62 @@ describe('the books of a load', () => {
     assert.ok(rows.every((row) => row.outcome === 'ok'));
     assert.ok(retries > 5, `${retries}`);
     assert.equal(retries, rows.filter((row) => row.retried).length);
+  });
+
+  /** One worker's part of an open phase of 100 requests/s, held up for so long over its tenth request. */
+  async function holdUp(
+    busyMs: number,
+    { halt, ...part }: { halt?: AbortController; inFlight?: Int32Array; maxInFlight?: number } = {},
+    script: Script = stream(1),
+  ) {
+    await using server = await startTorture(script);
+    const plan = { ...planOf({ kind: 'open', process: 'constant', from: 100, to: 100 }), drainMs: 500, ...part };
+    const target = { url: server.url, headers: {} };
+    const connections = openConnections(target);
+    const never = new AbortController().signal;
+    let rows = 0;
+    let asked = 0;
+    const slow = {
+      ...workload,
+      request() {
+        if (++asked === 10) {
+          for (const until = performance.now() + busyMs; performance.now() < until; );
+          halt?.abort();
+        }
+        return workload.request();
+      },
+    };
+    const job = { plan, target, streamed: true, worker: 0, workers: 1, inFlight: part.inFlight };
+    const control = { halt: halt?.signal ?? never, cut: never };
+    const account = await runShard(job, slow, connections, performance.now(), control, (update) => {
+      rows += update.rows.length;
+    });
+    await connections.destroy();
+    return { plan, account, rows, health: mergeAccounts(plan, halt ? 100 : null, [account], [rows]).phases[0]! };
+  }
+
+  test('tell slots that were due when the load was ended from those that found the cap reached', async () => {
+    const { rows, health } = await holdUp(50, { halt: new AbortController() });
+    assert.ok(health.unsent >= 4, `${health.unsent} came due within 50 ms at 100/s`);
+    assert.equal(health.dropped, 0);
+    assert.equal(health.planned, rows + health.unsent);
+  });
+
+  test('tell what was sent when its phase was over from what was sent in it, however late', async () => {
+    const late = await holdUp(90);
+    assert.deepEqual([late.health.sent, late.health.sentAfter], [20, 0]);
+    const behind = await holdUp(400);
+    assert.deepEqual([behind.health.sent, behind.health.sentAfter], [20, 11], 'all but the nine before');
+  });
+
+  test('have one cap for all workers, whoever holds what is in flight', async () => {
+    const silent: Script = () => pause(10_000, undefined, { ref: false });
+    const alone = await holdUp(0, { maxInFlight: 6 }, silent);
+    assert.deepEqual([alone.rows, alone.health.dropped], [6, 14]);
+    const inFlight = new Int32Array(new SharedArrayBuffer(4));
+    inFlight[0] = 4;
+    const beside = await holdUp(0, { maxInFlight: 6, inFlight }, silent);
+    assert.deepEqual([beside.rows, beside.health.dropped], [2, 18], 'four of others are in flight');
+    assert.equal(inFlight[0], 4, 'its own are given back');
   });
 });

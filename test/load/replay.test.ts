@@ -8,10 +8,10 @@ import { after, test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import { runLoad } from '../../src/load/load.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
-import { playLoad } from '../../src/load/virtual.ts';
 import { planStages } from '../../src/runner/plans.ts';
 import { openWorkload, type WorkloadRef } from '../../src/workload/workload.ts';
 import { startTorture, stream } from './torture.ts';
+import { playLoad } from './virtual-load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'plimsoll-replay-'));
 after(() => rmSync(folder, { recursive: true }));

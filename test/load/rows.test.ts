@@ -26,7 +26,7 @@ const row: fc.Arbitrary<Timeline> = fc.record(
     error: text,
     promptTokens: maybe(count),
     outputTokens: maybe(count),
-    tokenSource: maybe(fc.constantFrom('usage', 'tokenizer', 'chunks')),
+    tokenSource: maybe(fc.constantFrom('usage', 'chunks')),
     maxTokens: count,
     chunks: count,
     coalesced: count,

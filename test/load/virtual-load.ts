@@ -1,16 +1,16 @@
 // A load in virtual time: the same plan, arrivals and lengths as runLoad, answered by the simulated engine's model
 // as fast as it computes. A staged run takes milliseconds, so that stages and judge can be calibrated on thousands.
 
-import type { SimOptions } from '../sim/model.ts';
-import { playVirtual, type VirtualRequest } from '../sim/virtual.ts';
-import { createHistogram, recordMs } from '../stats/histogram.ts';
-import type { Workload } from '../workload/workload.ts';
-import { schedule, shard } from './arrivals.ts';
-import { type LoadPlan, slotOf } from './plan.ts';
-import type { ClientPhaseHealth, LoadResult } from './result.ts';
-import type { Timeline } from './timeline.ts';
+import { schedule, shard } from '../../src/load/arrivals.ts';
+import { TOKEN_BUCKET_MS } from '../../src/load/client.ts';
+import { type LoadPlan, slotOf } from '../../src/load/plan.ts';
+import type { ClientPhaseHealth, LoadResult } from '../../src/load/result.ts';
+import type { Timeline } from '../../src/load/timeline.ts';
+import type { SimOptions } from '../../src/sim/model.ts';
+import { playVirtual, type VirtualRequest } from '../../src/sim/virtual.ts';
+import { createHistogram, recordMs } from '../../src/stats/histogram.ts';
+import type { Workload } from '../../src/workload/workload.ts';
 
-const BUCKET_MS = 100;
 /** A client that is never late. */
 const ON_TIME = { p50: 0, p99: 0, p99AtLeast: 0, max: 0 };
 const OUTCOME = { ok: 'ok', rejected: 'rejected', timeout: 'timeout', cut: 'cut', error: 'reset' } as const;
@@ -43,7 +43,7 @@ export function playLoad(
     const gaps = gapsUs[slots[index]!.phase]!;
     for (const [chunk, atMs] of tokenTimesMs.entries()) {
       if (chunk > 0) recordMs(gaps, atMs - tokenTimesMs[chunk - 1]!);
-      const bucket = Math.floor(atMs / BUCKET_MS);
+      const bucket = Math.floor(atMs / TOKEN_BUCKET_MS);
       while (tokensReceived.length <= bucket) tokensReceived.push(0);
       tokensReceived[bucket]! += outputTokens / tokenTimesMs.length;
     }
@@ -57,8 +57,10 @@ export function playLoad(
       cpuShare: [0],
       planned,
       sent: planned,
+      sentAfter: 0,
       dropped: 0,
       droppedSteady: 0,
+      unsent: 0,
     };
   });
   return {
@@ -71,7 +73,7 @@ export function playLoad(
       durationMs: Math.max(endMs, ...rows.map((row) => row.endMs)),
       phases,
       gapsUs,
-      bucketMs: BUCKET_MS,
+      bucketMs: TOKEN_BUCKET_MS,
       tokensReceived,
       retries: 0,
     },

@@ -414,14 +414,18 @@ test('the dispatch delay is held to the limit and to a share of TTFT, but never 
   assert.deepEqual(codes(30, 2_000, { dispatchDelayP99: 50 }), []);
 });
 
-test('slots that were never sent are the client’s; a cap reached below saturation too; past it the deployment’s', () => {
+test('slots that were not sent in time are the client’s; a cap reached below saturation too; past it the deployment’s', () => {
   const load = loadOf(PLAN, HEALTHY);
-  const unsent = load.phases.map((health, index) =>
-    index === 2 ? { ...health, planned: health.planned + 10 } : health,
-  );
+  const behind = load.phases.map((health, index) => (index === 2 ? { ...health, sentAfter: 10 } : health));
   assert.deepEqual(
-    measure(PLAN, HEALTHY, { load: { phases: unsent } }).phases[2]!.invalid.map((one) => one.code),
+    measure(PLAN, HEALTHY, { load: { phases: behind } }).phases[2]!.invalid.map((one) => one.code),
     ['client_achieved'],
+  );
+  const halted = load.phases.map((health, index) => (index === 2 ? { ...health, unsent: 3 } : health));
+  assert.deepEqual(
+    measure(PLAN, HEALTHY, { load: { phases: halted } }).phases[2]!.invalid,
+    [],
+    'a cap was not reached',
   );
   assert.deepEqual(
     measure(PLAN, HEALTHY, { load: { dropped: [0, 0, 9] } }).phases[2]!.invalid.map((one) => one.code),

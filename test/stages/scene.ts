@@ -143,8 +143,10 @@ export function loadOf(
         cpuShare: [0.1],
         planned: sent + (dropped[index] ?? 0),
         sent,
+        sentAfter: 0,
         dropped: dropped[index] ?? 0,
         droppedSteady: (dropped[index] ?? 0) - (droppedSettling[index] ?? 0),
+        unsent: 0,
       };
     }),
     gapsUs,

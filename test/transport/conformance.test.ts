@@ -407,6 +407,32 @@ describe('a connection that the server closes between requests costs no request'
         );
       },
     },
+    ...Object.fromEntries(
+      (
+        [
+          ['half a head', 'HTTP/1.1 200 OK\r\ncontent-ty'],
+          ['an interim response', 'HTTP/1.1 102 Processing\r\n\r\n'],
+        ] as const
+      ).map(([what, begun]): [string, Case] => [
+        `but one that is lost after ${what} does: the server had the request`,
+        {
+          scripts: [
+            async (connection) => {
+              if (connection.nth === 1) return stream(1)(connection);
+              connection.write(begun);
+              await connection.wait(20);
+              connection.reset();
+            },
+          ],
+          outcomes: ['ok', 'reset'],
+          ownWords: true,
+          check(rows, connections) {
+            assert.deepEqual([rows[1]!.reused, rows[1]!.retried], [true, false]);
+            assert.equal(connections, 1);
+          },
+        },
+      ]),
+    ),
     'reset while idle': {
       scripts: [
         async (connection) => {
