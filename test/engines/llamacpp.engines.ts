@@ -4,25 +4,48 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
+import { EXIT } from '../../src/errors.ts';
 import type { Verdict } from '../../src/judge/verdict.ts';
 import type { RunRecord } from '../../src/record/schema.ts';
 import { cli, root } from '../e2e/project.ts';
 
 /** The fewest that can confirm a regression without a ledger. */
 const BASELINE_BOOTS = 4;
+/** Runs in all where the client's own verdict calls one spoilt, as on a machine whose host gives the cores to others. */
+const MOST_RUNS = 3;
 const engines = join(root, '.cache', 'engines');
 const dir = mkdtempSync(join(tmpdir(), 'plimsoll-engines-'));
 const example = join(root, 'examples', 'llamacpp', 'plimsoll.yml');
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-async function plimsoll(
-  model: 'shallow' | 'deeper',
-  ...args: string[]
-): Promise<{ code: number | null; output: string }> {
+interface End {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** A run of the example; where the client spoilt it, again, as users would. One that fails the gate stands. */
+async function run(model: 'shallow' | 'deeper', out: string, ...flags: string[]): Promise<End> {
+  for (let left = MOST_RUNS - 1; ; left--) {
+    const end = await plimsoll(model, 'run', '-c', example, '--out', out, '--baselines', 'baselines', ...flags);
+    const spoilt = spoiltOf(out);
+    if (spoilt === null || end.code === EXIT.fail || left === 0) return end;
+    console.log(`run again, the client spoilt it: ${spoilt}`);
+  }
+}
+
+/** What the client says against itself in the boots that count; null = nothing. */
+function spoiltOf(out: string): string | null {
+  if (!existsSync(join(dir, out, 'run.json'))) return null;
+  const stages = recordOf(out).boots.flatMap((boot) => boot.stages);
+  const fault = stages.flatMap(({ invalid }) => invalid).find(({ code }) => code.startsWith('client_'));
+  return fault?.message ?? null;
+}
+
+async function plimsoll(model: 'shallow' | 'deeper', ...args: string[]): Promise<End> {
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: dir,
     env: {
@@ -47,18 +70,7 @@ const recordOf = (out: string): RunRecord => JSON.parse(readFileSync(join(dir, o
 
 test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all three stages each`, async () => {
   for (let boot = 1; boot <= BASELINE_BOOTS; boot++) {
-    const end = await plimsoll(
-      'shallow',
-      'run',
-      '-c',
-      example,
-      '--mode',
-      'baseline',
-      '--out',
-      'record',
-      '--baselines',
-      'baselines',
-    );
+    const end = await run('shallow', 'record', '--mode', 'baseline');
     assert.equal(end.code, 0, end.output);
     const record = recordOf('record');
     assert.deepEqual(
@@ -75,7 +87,7 @@ test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all t
 });
 
 test('the same engine does not fail the gate', async () => {
-  const end = await plimsoll('shallow', 'run', '-c', example, '--out', 'same', '--baselines', 'baselines');
+  const end = await run('shallow', 'same');
   assert.equal(end.code, 0, end.output);
   const verdict = verdictOf('same');
   assert.ok(verdict.outcome === 'pass' || verdict.outcome === 'warn', verdict.headline);
@@ -84,7 +96,7 @@ test('the same engine does not fail the gate', async () => {
 });
 
 test('a model half as deep again is caught as a regression, confirmed by at least two boots', async () => {
-  const end = await plimsoll('deeper', 'run', '-c', example, '--out', 'slow', '--baselines', 'baselines');
+  const end = await run('deeper', 'slow');
   assert.equal(end.code, 1, end.output);
   const verdict = verdictOf('slow');
   assert.ok(
