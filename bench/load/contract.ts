@@ -14,7 +14,7 @@ export interface Tool {
   /** After install(). */
   version(): Promise<string>;
   /** Why it can't carry this job, for the table; null = it can. */
-  unfit(job: Job): string | null;
+  unfit(job: JobShape): string | null;
   /** How to start it for this job. `folder` is empty, belongs to this run and may be written to here and by the tool. */
   command(job: Job, folder: string): Promise<Command>;
   /**

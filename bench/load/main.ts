@@ -147,8 +147,7 @@ async function alternate(
   const runs: Run[] = [];
   let isMissing = false;
   for (const each of shuffled(tools)) {
-    if (each.tool.unfit({ ...shape, url: '', model: '', sizes: { headBytes: 0, eventBytes: 0 } } as never) !== null)
-      continue;
+    if (each.tool.unfit(shape) !== null) continue;
     const own = await attempts(each, name, shape, round);
     runs.push(...own);
     // A peer takes long to start: that it has nothing to show is shown.

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Job, plannedSeconds, type Tool, type ToolResult } from '../contract.ts';
+import { type Job, type JobShape, plannedSeconds, type Tool, type ToolResult } from '../contract.ts';
 import { PEERS_FOLDER, promptOf, run } from './python.ts';
 import versions from './versions.json' with { type: 'json' };
 
@@ -68,7 +68,7 @@ export const wrk: Tool = {
   },
 };
 
-function plainOnly(job: Job): string | null {
+function plainOnly(job: JobShape): string | null {
   return job.kind === 'plain' ? null : 'plain requests only';
 }
 
