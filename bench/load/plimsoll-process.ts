@@ -4,12 +4,14 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { limberUp } from '../../src/load/limber.ts';
 import { runLoad } from '../../src/load/load.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import { putHelpersBehind } from '../../src/load/priority.ts';
+import { type PackedRows, packRows, unpackRows } from '../../src/load/rows.ts';
 import { runShard, type ShardObserver, type ShardUpdate } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
@@ -85,7 +87,6 @@ async function measureEvents(): Promise<ToolResult> {
   const { eventsPerAnswer } = job as Extract<Job, { kind: 'stream' }>;
   const times = new Float64Array(job.requests * eventsPerAnswer);
   const seen = new Uint32Array(job.requests);
-  const rows: Timeline[] = [];
   const never = new AbortController().signal;
   const shard = { plan, target, streamed: true, worker: 0, workers: 1, answerMs: answerMs(job) };
   const texts = openWorkload(workload);
@@ -97,13 +98,27 @@ async function measureEvents(): Promise<ToolResult> {
       seen[request]! += 1;
     },
   };
-  await limberUp({ job: shard, workload: texts, transport: openConnections, onUpdate: () => {}, observer });
+  // As a worker hands them over: a row that stayed here would be the collector's to carry about.
+  const { port1, port2 } = new MessageChannel();
+  const onUpdate = (update: ShardUpdate): void => {
+    const packed = packRows(update.rows);
+    port1.postMessage(packed, [packed.numbers.buffer]);
+  };
+  const handedOver = (): Timeline[] => {
+    const rows: Timeline[] = [];
+    for (let one = receiveMessageOnPort(port2); one !== undefined; one = receiveMessageOnPort(port2))
+      rows.push(...unpackRows(one.message as PackedRows, 0));
+    return rows;
+  };
+  await limberUp({ job: shard, workload: texts, transport: openConnections, onUpdate, observer });
+  handedOver();
   begun = true;
   const originMs = performance.now() + 20;
   const toMonotonic = monotonicMs() - performance.now() + originMs;
-  const onUpdate = (update: ShardUpdate): void => void rows.push(...update.rows);
   await runShard(shard, texts, connections, originMs, { halt: never, cut: never }, onUpdate, observer);
   await connections.destroy();
+  const rows = handedOver();
+  port1.close();
   const good = rows.filter(({ outcome }) => outcome === 'ok');
   return {
     done: good.length,

@@ -128,7 +128,7 @@ export function createAccounts(plan: LoadPlan): Accounts {
       if (row.retried) phase.retries += 1;
       // Events of several tokens: the server's count is spread over the events as they came.
       const perChunk = row.chunks === 0 ? 0 : (row.outputTokens ?? row.chunks) / row.chunks;
-      for (const [index, bucket] of times.buckets.entries()) addTokens(bucket, times.counts[index]! * perChunk);
+      for (const [index, count] of times.counts.entries()) addTokens(times.firstBucket + index, count * perChunk);
     },
     tick,
     close() {

@@ -74,7 +74,8 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
   parsed = 0;
   private readonly listener: TokenListener;
   private readonly parser: SseParser;
-  private readonly head = keep(160);
+  /** What came before its first event, to show where there is none. */
+  private head: ReturnType<typeof keep> | null = null;
   private readonly shaper: Shaper;
   /** Of its last event that fitted one. */
   private shape: Shape | null = null;
@@ -87,15 +88,17 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
   }
 
   read(chunk: Buffer): void {
-    if (!this.hasChunks) this.head.push(chunk);
     this.parser.push(chunk);
+    if (this.hasChunks) return;
+    this.head ??= keep(160);
+    this.head.push(chunk);
   }
 
   end(): void {
     this.parser.end();
     if (this.failure !== null) return;
     if (!this.hasChunks) {
-      this.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${this.head.text()}` };
+      this.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${this.head?.text() ?? ''}` };
     } else if (!this.done && this.finish === null) {
       this.failure = { outcome: 'truncated', error: 'the stream ended without finish reason or [DONE]' };
     }
@@ -141,6 +144,7 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
       return;
     }
     this.hasChunks = true;
+    this.head = null;
     if (reading.token !== null && reading.finish === null) this.shaper.learn(data, event, raw);
   }
 

@@ -43,9 +43,9 @@ export interface ClientOptions {
   onEnd(row: Timeline, tokens: TokenTimes): void;
 }
 
-/** When the token-bearing events of one answer came: how many in each bucket of TOKEN_BUCKET_MS. */
+/** When the token-bearing events of one answer came: how many in each bucket of TOKEN_BUCKET_MS, from the first one on. */
 export interface TokenTimes {
-  readonly buckets: readonly number[];
+  readonly firstBucket: number;
   readonly counts: readonly number[];
 }
 export const TOKEN_BUCKET_MS = 100;
@@ -70,7 +70,13 @@ const BYTES_LIMIT = 256 * 1024 * 1024;
 /** A request and all that is learnt about it. Times are performance.now() of this thread; NaN = not yet. */
 export class Exchange implements Handler, TokenListener {
   private readonly context: Context;
-  private readonly request: ClientRequest;
+  private readonly number: number;
+  private readonly phase: number;
+  private readonly plannedMs: number | null;
+  private readonly promptTokens: number;
+  private readonly maxTokens: number;
+  /** null once nothing is to be sent again: an answer takes long, and a thousand bodies are much to carry about. */
+  private body: Uint8Array | null;
   private readonly sentAt: number;
   private controller: Controller | null = null;
   private answer: Answer | null = null;
@@ -92,12 +98,17 @@ export class Exchange implements Handler, TokenListener {
   private chunks = 0;
   private coalesced = 0;
   private bytes = 0;
-  private readonly buckets: number[] = [];
+  private firstBucket = 0;
   private readonly counts: number[] = [];
 
   constructor(context: Context, request: ClientRequest) {
     this.context = context;
-    this.request = request;
+    this.number = request.request;
+    this.phase = request.phase;
+    this.plannedMs = request.plannedMs;
+    this.promptTokens = request.promptTokens;
+    this.maxTokens = request.maxTokens;
+    this.body = request.body;
     this.sentAt = performance.now();
     this.attemptAt = this.sentAt;
     this.lastByteAt = this.sentAt;
@@ -108,7 +119,7 @@ export class Exchange implements Handler, TokenListener {
     try {
       connections.dispatcher.dispatch(
         // Another idle connection may be closed too: what is sent again goes to a new one.
-        { origin, path: fullPath, method: 'POST', headers, body: this.request.body, fresh: this.retried },
+        { origin, path: fullPath, method: 'POST', headers, body: this.body, fresh: this.retried },
         this,
       );
     } catch (error) {
@@ -129,6 +140,7 @@ export class Exchange implements Handler, TokenListener {
 
   onResponseStarted(): void {
     this.heard = true;
+    this.body = null;
   }
 
   onResponseStart(_controller: Controller, status: number, headers: Headers): void {
@@ -235,16 +247,13 @@ export class Exchange implements Handler, TokenListener {
     else if (at === this.lastTokenAt) this.coalesced += 1;
     if (Number.isNaN(this.firstContentAt) && isVisible(channel)) this.firstContentAt = at;
     const gapMs = this.chunks === 0 ? null : at - this.lastTokenAt;
-    this.context.onToken?.(this.request.request, this.request.phase, tMs, gapMs);
+    this.context.onToken?.(this.number, this.phase, tMs, gapMs);
+    const bucket = Math.max(0, Math.floor(tMs / TOKEN_BUCKET_MS));
+    if (this.chunks === 0) this.firstBucket = bucket;
+    while (this.counts.length <= bucket - this.firstBucket) this.counts.push(0);
+    this.counts[bucket - this.firstBucket]! += 1;
     this.chunks += 1;
     this.lastTokenAt = at;
-    const bucket = Math.max(0, Math.floor(tMs / TOKEN_BUCKET_MS));
-    const last = this.buckets.length - 1;
-    if (this.buckets[last] === bucket) this.counts[last]! += 1;
-    else {
-      this.buckets.push(bucket);
-      this.counts.push(1);
-    }
   }
 
   private finish(outcome: Outcome, error: string | null, endAt: number): void {
@@ -255,10 +264,10 @@ export class Exchange implements Handler, TokenListener {
     const at = (time: number): number | null => (Number.isNaN(time) ? null : time - this.context.originMs);
     this.context.onEnd(
       {
-        request: this.request.request,
-        phase: this.request.phase,
+        request: this.number,
+        phase: this.phase,
         worker: this.context.worker,
-        plannedMs: this.request.plannedMs,
+        plannedMs: this.plannedMs,
         sentMs: this.sentAt - this.context.originMs,
         headersMs: at(this.headersAt),
         firstByteMs: at(this.firstByteAt),
@@ -269,10 +278,10 @@ export class Exchange implements Handler, TokenListener {
         outcome,
         status: this.status,
         error: error === null ? null : sanitise(error, this.context.secrets),
-        promptTokens: usage?.promptTokens ?? this.request.promptTokens,
+        promptTokens: usage?.promptTokens ?? this.promptTokens,
         outputTokens: tokens,
         tokenSource: source,
-        maxTokens: this.request.maxTokens,
+        maxTokens: this.maxTokens,
         chunks: this.chunks,
         coalesced: this.coalesced,
         bytes: this.bytes,
@@ -282,7 +291,7 @@ export class Exchange implements Handler, TokenListener {
         retried: this.retried,
         serverId: sanitiseId(this.serverId ?? this.answer?.id ?? null),
       },
-      { buckets: this.buckets, counts: this.counts },
+      { firstBucket: this.firstBucket, counts: this.counts },
     );
   }
 }

@@ -21,6 +21,7 @@ export interface SseListener {
 const LF = 10;
 /** A buffer above this is given back once its line is read. */
 const HELD_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
 
 export const utf8Of = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
@@ -28,7 +29,7 @@ export class SseParser {
   private readonly listener: SseListener;
   // The unfinished line of earlier chunks: a buffer that doubles, so that a line of a megabyte in one-byte packets
   // is copied a few times and not once a packet.
-  private held: Buffer = Buffer.alloc(0);
+  private held = NOTHING;
   private heldLength = 0;
   private afterCr = false;
   private first = true;
@@ -82,7 +83,7 @@ export class SseParser {
 
   /** The stream is over: gives the event that lacks its terminator. */
   end(): void {
-    if (this.heldLength > 0) this.line(this.release(Buffer.alloc(0)));
+    if (this.heldLength > 0) this.line(this.release(NOTHING));
     this.dispatch(null);
   }
 
@@ -134,7 +135,7 @@ export class SseParser {
     this.hold(rest);
     const text = this.held.toString('latin1', 0, this.heldLength);
     this.heldLength = 0;
-    if (this.held.length > HELD_BYTES) this.held = Buffer.alloc(0);
+    if (this.held.length > HELD_BYTES) this.held = NOTHING;
     return text;
   }
 }

@@ -29,6 +29,8 @@ export function openRaw(target: Target): Connections {
 
 const READ_BUFFER_BYTES = 128 * 1024;
 const SWEEP_MS = 1_000;
+/** One for all: a closure made over a request would keep it as long as its connection lives. */
+const NOBODY_WAITS = (): void => {};
 
 class Pool implements Connections, ConnectionOwner {
   readonly dispatcher = this;
@@ -65,7 +67,7 @@ class Pool implements Connections, ConnectionOwner {
     if (this.destroyed) queueMicrotask(() => pending.fail(new errors.ClientDestroyedError()));
     else {
       const idle = options.fresh === true ? null : this.takeIdle();
-      if (idle === null) this.connect(pending, () => {});
+      if (idle === null) this.connect(pending, NOBODY_WAITS);
       else idle.start(pending);
     }
     return true;
