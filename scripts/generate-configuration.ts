@@ -45,7 +45,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'price.currency': 'A note for readers of the file; reports print amounts without it.',
   'client.dispatchDelayShareOfTtft':
     'The p99 of the dispatch delay may also be at most this share of the median TTFT, though a limit below 2 ms is never made of it.',
-  'client.achievedShare': 'The least share of planned requests that must have been sent (or dropped at the cap).',
+  'client.achievedShare':
+    'The least share of planned requests that must have been sent while their phase lasted (or dropped at the cap).',
   'client.eventLoopDelayP99': 'Longest p99 of the event-loop delay of the worst worker.',
   'monitor.interval': 'Time between two readings.',
   'monitor.nvidiaSmi': 'Whether GPUs are read through nvidia-smi.',

@@ -132,10 +132,9 @@ async function climb(
           timers.push(
             setTimeout(
               () => {
-                // A lap forgets the stamps that were not asked for before it.
-                const before = index === 1 ? server.stamps() : null;
-                if (before !== null) stamps = heardLater(before);
-                laps.push(heardLater(Promise.resolve(before).then(() => server.lap())));
+                if (index === 1) stamps = heardLater(server.stamps());
+                // A lap forgets the stamps that have not been told yet.
+                laps.push(heardLater(stamps.then(() => server.lap())));
               },
               Math.max(0, originMs + startMs - performance.now()),
             ),

@@ -63,7 +63,6 @@ export function createAccounts(plan: LoadPlan): Accounts {
     retries: 0,
     socketsPeak: 0,
   }));
-  const endsMs = plan.phases.map(({ startMs, durationMs }) => startMs + durationMs);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   let tokens = new Float64Array(1_024);
@@ -122,8 +121,9 @@ export function createAccounts(plan: LoadPlan): Accounts {
       phase.sent += 1;
       if (row.plannedMs !== null) {
         const delayMs = row.sentMs - row.plannedMs;
+        const { startMs, durationMs } = plan.phases[row.phase]!;
         recordMs(phase.delays, delayMs);
-        if (delayMs > BEHIND_MS && row.sentMs > endsMs[row.phase]!) phase.sentAfter += 1;
+        if (delayMs > BEHIND_MS && row.sentMs > startMs + durationMs) phase.sentAfter += 1;
       }
       if (row.retried) phase.retries += 1;
       // Events of several tokens: the server's count is spread over the events as they came.

@@ -56,6 +56,7 @@ export async function hire(
   const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
   let onUpdate: UpdateListener = () => {};
   const inFlight = newInFlight();
+  const workers = Math.max(1, job.workers);
   const members: ReturnType<typeof employ>[] = [];
   const start = (worker: number): ReturnType<typeof employ> => {
     const workerData: WorkerJob = {
@@ -64,7 +65,7 @@ export async function hire(
       workloadRef: job.workload,
       streamed: job.workload.config.stream,
       worker,
-      workers: Math.max(1, job.workers),
+      workers,
       secrets: job.secrets,
       answerMs: job.answerMs,
       inFlight,
@@ -91,14 +92,14 @@ export async function hire(
       ]),
   };
   try {
-    for (let worker = 0; worker < Math.max(1, job.workers); worker++) members.push(start(worker));
+    for (let worker = 0; worker < workers; worker++) members.push(start(worker));
     if (await arrive(members, 'loaded', signal)) {
       crew.tell({ kind: 'warm' });
       if (await arrive(members, 'ready', signal)) return crew;
     }
   } catch (error) {
     await crew.dismiss();
-    // Where the system has no room for a thread, none is started.
+    // Where the system has no room for a thread, its constructor throws.
     throw error instanceof PlimsollError ? error : failureOf(error as Error, limits, job.plan);
   }
   await crew.dismiss();

@@ -160,15 +160,16 @@ export class Exchange implements Handler, TokenListener {
     if (this.bytes === 0) this.firstByteAt = readAt;
     this.lastByteAt = readAt;
     this.bytes += chunk.length;
-    if (this.bytes > BYTES_LIMIT) this.giveUp('malformed', `more than ${BYTES_LIMIT} bytes`);
-    else {
-      try {
-        this.answer!.read(chunk);
-      } catch (error) {
-        // A transport would take it for the connection's.
-        this.context.onFault?.(error);
-        this.giveUp('cut', 'the client failed');
-      }
+    if (this.bytes > BYTES_LIMIT) {
+      this.giveUp('malformed', `more than ${BYTES_LIMIT} bytes`);
+      return;
+    }
+    try {
+      this.answer!.read(chunk);
+    } catch (error) {
+      // A transport would take it for the connection's.
+      this.context.onFault?.(error);
+      this.giveUp('cut', 'the client failed');
     }
   }
 

@@ -11,7 +11,7 @@ import { schedule } from './arrivals.ts';
 import { createExerciseServer } from './limber-server.ts';
 import { openFilesNow, readLimits } from './limits.ts';
 import { type LoadPlan, slotOf } from './plan.ts';
-import { newInFlight, runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
+import { runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
 
 export interface LimberOptions {
   /** Of the load to come. */
@@ -60,7 +60,7 @@ export async function limberUp({ job, workload, transport, onUpdate, observer }:
       const plan = planOf(job.plan, perSecond, durationMs, maxInFlight);
       const control = { halt: AbortSignal.timeout(durationMs), cut: AbortSignal.timeout(durationMs + DRAIN_MS) };
       const originMs = performance.now() + LEAD_MS;
-      const round = { ...job, plan, target, worker: 0, workers: 1, inFlight: newInFlight() };
+      const round = { ...job, plan, target, worker: 0, workers: 1, inFlight: undefined };
       try {
         await runShard(round, workload, connections, originMs, control, onUpdate, observer);
       } finally {

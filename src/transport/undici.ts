@@ -99,7 +99,10 @@ function createDispatcher(
     : new EnvHttpProxyAgent({ ...options, ...proxies, requestTls: options.connect, factory });
 }
 
-/** @returns whether an answer came, all of it and in time. Never rejects: a connection that can't be opened is the load's to find. */
+/**
+ * @returns whether an answer came, all of it and in time. Never rejects: a connection that can't be opened is the load's
+ *   to find.
+ */
 async function ask(dispatcher: Dispatcher, { url, headers }: Target): Promise<boolean> {
   const { origin, pathname } = new URL(url);
   try {

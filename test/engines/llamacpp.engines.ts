@@ -15,7 +15,7 @@ import { cli, root } from '../e2e/project.ts';
 
 /** The fewest that can confirm a regression without a ledger. */
 const BASELINE_BOOTS = 4;
-/** Runs that may be made again, of all tests together: hosts give cores to others, and the client then says so of itself. */
+/** Runs that may be made again, of all tests together: where a host gives the cores to others, the client says so of itself. */
 let spareRuns = 6;
 const engines = join(root, '.cache', 'engines');
 const dir = mkdtempSync(join(tmpdir(), 'plimsoll-engines-'));

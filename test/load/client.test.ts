@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
@@ -7,6 +6,7 @@ import { describe, test } from 'node:test';
 import { createClient } from '../../src/load/client.ts';
 import type { Outcome, Timeline } from '../../src/load/timeline.ts';
 import { openConnections } from '../../src/transport/connections.ts';
+import { startDeaf } from '../transport/start-deaf.ts';
 import { certificate, noCertificate } from './certificate.ts';
 import {
   answer,
@@ -581,13 +581,7 @@ describe('connections', () => {
   });
 
   test('that pass a limit while they have no connection found none', async (t) => {
-    // A process that never accepts: once its queue is full, handshakes hang.
-    const deaf = fork(new URL('../transport/deaf.ts', import.meta.url), {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    t.after(() => deaf.kill('SIGKILL'));
-    const [port] = (await once(deaf, 'message')) as [number];
-    const { rows } = await ask(`http://127.0.0.1:${port}`, { requests: 6, stallTimeoutMs: 100 });
+    const { rows } = await ask(await startDeaf(t), { requests: 6, stallTimeoutMs: 100 });
     assert.equal(rows[0]!.outcome, 'stalled', 'the first was taken by the queue');
     assert.deepEqual([rows.at(-1)!.outcome, rows.at(-1)!.error], ['connect_error', 'no byte for 100 ms']);
   });

@@ -5,7 +5,7 @@ import type { ShardAccounts } from '../../src/load/accounts.ts';
 import { schedule, shard } from '../../src/load/arrivals.ts';
 import { mergeAccounts } from '../../src/load/merge.ts';
 import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
-import { runShard } from '../../src/load/shard.ts';
+import { newInFlight, runShard } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { openConnections } from '../../src/transport/connections.ts';
 import { type Script, startTorture, stream } from './torture.ts';
@@ -174,7 +174,7 @@ describe('the books of a load', () => {
       rows += update.rows.length;
     });
     await connections.destroy();
-    return { plan, account, rows, health: mergeAccounts(plan, halt ? 100 : null, [account], [rows]).phases[0]! };
+    return { rows, health: mergeAccounts(plan, halt ? 100 : null, [account], [rows]).phases[0]! };
   }
 
   test('tell slots that were due when the load was ended from those that found the cap reached', async () => {
@@ -195,7 +195,7 @@ describe('the books of a load', () => {
     const silent: Script = () => pause(10_000, undefined, { ref: false });
     const alone = await holdUp(0, { maxInFlight: 6 }, silent);
     assert.deepEqual([alone.rows, alone.health.dropped], [6, 14]);
-    const inFlight = new Int32Array(new SharedArrayBuffer(4));
+    const inFlight = newInFlight();
     inFlight[0] = 4;
     const beside = await holdUp(0, { maxInFlight: 6, inFlight }, silent);
     assert.deepEqual([beside.rows, beside.health.dropped], [2, 18], 'four of others are in flight');

@@ -1,7 +1,6 @@
 // What only the raw pool promises, or what no row tells: views, connections, and giving up in every state.
 
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, mock, test } from 'node:test';
@@ -10,6 +9,7 @@ import { openRaw } from '../../src/transport/pool.ts';
 import { openUndici } from '../../src/transport/undici.ts';
 import { CONNECT_TIMEOUT_MS, type Connections, type Controller, type Handler } from '../../src/transport/waist.ts';
 import { answer, type Script, startTorture } from '../load/torture.ts';
+import { startDeaf } from './start-deaf.ts';
 
 type Step = 'start' | 'head' | 'data' | 'end' | 'error';
 
@@ -180,14 +180,11 @@ describe('connections', () => {
     }));
 
   test('that time out while they are opened say so as undici does', async (t) => {
-    // A process that never accepts: once its queue is full, handshakes hang.
-    const deaf = fork(new URL('./deaf.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    t.after(() => deaf.kill('SIGKILL'));
-    const [port] = (await once(deaf, 'message')) as [number];
-    const connections = openRaw({ url: `http://127.0.0.1:${port}`, headers: {} });
+    const url = await startDeaf(t);
+    const connections = openRaw({ url, headers: {} });
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
-      const all = Array.from({ length: 8 }, () => send(connections, `http://127.0.0.1:${port}`));
+      const all = Array.from({ length: 8 }, () => send(connections, url));
       for (let i = 0; i < 200 && connections.open < 1; i++) await new Promise((resolve) => setImmediate(resolve));
       mock.timers.tick(CONNECT_TIMEOUT_MS);
       const hanging = all.filter(({ steps }) => !steps.includes('start'));
