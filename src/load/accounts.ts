@@ -4,9 +4,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createHistogram, encodeHistogram, recordMs } from '../stats/histogram.ts';
 import { provenPercentile } from '../stats/sample-size.ts';
-import type { TokenTimes } from './client.ts';
 import { type LoadPlan, steadyFromMs } from './plan.ts';
 import type { Timeline } from './timeline.ts';
+import type { TokenTimes } from './token-marks.ts';
 
 /** Plain data that crosses to the main thread. Histograms are encoded. */
 export interface ShardAccounts {

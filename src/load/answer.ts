@@ -36,14 +36,14 @@ export interface TokenListener {
 
 /**
  * @param streamed whether a stream was asked for
- * @param shaper of all answers of this server
+ * @param stream reads the answer where it is one; what it read before is forgotten
  */
 export function createAnswer(
   status: number,
   contentType: string,
   streamed: boolean,
   listener: TokenListener,
-  shaper: Shaper,
+  stream: StreamAnswer,
 ): Answer {
   if (status >= 400) return createErrorAnswer(status);
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
@@ -51,7 +51,9 @@ export function createAnswer(
   if (type === 'text/html') return createOddAnswer('HTML instead of an answer');
   // Servers that forget the content type of a stream are read as what was asked for.
   const isJson = type === 'application/json' || (!streamed && type !== 'text/event-stream');
-  return isJson ? createWholeAnswer(streamed, listener) : new StreamAnswer(listener, shaper);
+  if (isJson) return createWholeAnswer(streamed, listener);
+  stream.clear();
+  return stream;
 }
 
 interface AnswerState {
@@ -85,6 +87,19 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
     this.listener = listener;
     this.shaper = shaper;
     this.parser = new SseParser(this);
+  }
+
+  clear(): void {
+    this.failure = null;
+    this.done = false;
+    this.finish = null;
+    this.id = null;
+    this.usage = null;
+    this.parsed = 0;
+    this.head = null;
+    this.shape = null;
+    this.hasChunks = false;
+    this.parser.clear();
   }
 
   read(chunk: Buffer): void {

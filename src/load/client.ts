@@ -5,7 +5,7 @@ import { type ClientOptions, type ClientRequest, type Context, Exchange } from '
 import { createShaper } from './shape.ts';
 import { headersOf, locate, secretsOf } from './target.ts';
 
-export { type ClientOptions, type ClientRequest, TOKEN_BUCKET_MS, type TokenTimes } from './exchange.ts';
+export type { ClientOptions, ClientRequest } from './exchange.ts';
 
 export interface Client {
   send(request: ClientRequest): void;
@@ -18,6 +18,7 @@ export interface Client {
 
 export function createClient(options: ClientOptions): Client {
   const running = new Set<Exchange>();
+  const resting: Exchange[] = [];
   const context: Context = {
     ...options,
     ...locate(options.target, options.path),
@@ -25,6 +26,7 @@ export function createClient(options: ClientOptions): Client {
     secrets: [...secretsOf(options.target), ...(options.secrets ?? [])],
     shaper: createShaper(),
     leave: (exchange) => running.delete(exchange),
+    rest: (exchange) => resting.push(exchange),
   };
   // One sweep over all instead of two timers for each: limits are kept to within this.
   const shortest = Math.min(options.requestTimeoutMs, options.stallTimeoutMs);
@@ -37,9 +39,9 @@ export function createClient(options: ClientOptions): Client {
   );
   return {
     send(request) {
-      const exchange = new Exchange(context, request);
+      const exchange = resting.pop() ?? new Exchange(context);
       running.add(exchange);
-      exchange.dispatch();
+      exchange.begin(request);
     },
     get inFlight() {
       return running.size;

@@ -2,12 +2,13 @@
 // after a keep-alive race, and what each end is called. answer.ts reads the body, the transport moves the bytes.
 
 import type { Connections, Controller, Handler } from '../transport/connections.ts';
-import { type Answer, countTokens, createAnswer, type TokenListener } from './answer.ts';
+import { type Answer, countTokens, createAnswer, StreamAnswer, type TokenListener } from './answer.ts';
 import { type Shortage, shortageOf } from './limits.ts';
 import type { Shaper } from './shape.ts';
-import { type Channel, isVisible } from './stream.ts';
+import type { Channel } from './stream.ts';
 import { sanitise, sanitiseId, type Target } from './target.ts';
 import type { Outcome, Timeline } from './timeline.ts';
+import { TokenMarks, type TokenTimes } from './token-marks.ts';
 
 export interface ClientRequest {
   readonly request: number;
@@ -43,20 +44,16 @@ export interface ClientOptions {
   onEnd(row: Timeline, tokens: TokenTimes): void;
 }
 
-/** When the token-bearing events of one answer came: how many in each bucket of TOKEN_BUCKET_MS, from the first one on. */
-export interface TokenTimes {
-  readonly firstBucket: number;
-  readonly counts: readonly number[];
-}
-export const TOKEN_BUCKET_MS = 100;
-
 export interface Context extends ClientOptions {
   readonly origin: string;
   readonly fullPath: string;
   readonly headers: readonly string[];
   readonly secrets: readonly string[];
   readonly shaper: Shaper;
+  /** Its row is made. */
   leave(exchange: Exchange): void;
+  /** Its answer has ended, and nothing calls it any more: it may begin() again. One that broke off is given up. */
+  rest(exchange: Exchange): void;
 }
 
 /**
@@ -67,54 +64,74 @@ const IDLE_CLOSE_MS = 500;
 /** No answer of a model is this long: a server that pours out more is broken. */
 const BYTES_LIMIT = 256 * 1024 * 1024;
 
-/** A request and all that is learnt about it. Times are performance.now() of this thread; NaN = not yet. */
+/**
+ * A request and all that is learnt about it, and after it another one: made anew for each, a thousand in flight would be
+ * copied by every collection of garbage, while all of them wait. Times are performance.now() of this thread; NaN = not
+ * yet.
+ */
 export class Exchange implements Handler, TokenListener {
   private readonly context: Context;
-  private readonly number: number;
-  private readonly phase: number;
-  private readonly plannedMs: number | null;
-  private readonly promptTokens: number;
-  private readonly maxTokens: number;
+  private number = 0;
+  private phase = 0;
+  private plannedMs: number | null = null;
+  private promptTokens = 0;
+  private maxTokens = 0;
   /** null once nothing is to be sent again: an answer takes long, and a thousand bodies are much to carry about. */
-  private body: Uint8Array | null;
-  private readonly sentAt: number;
+  private body: Uint8Array | null = null;
+  private sentAt = Number.NaN;
   private controller: Controller | null = null;
   private answer: Answer | null = null;
-  private over = false;
+  private over = true;
   private retried = false;
   private reused = false;
   /** A byte of the response has come on this attempt, if only of a head that never became whole. */
   private heard = false;
-  private attemptAt: number;
-  private lastByteAt: number;
+  private attemptAt = Number.NaN;
+  private lastByteAt = Number.NaN;
   private connectMs: number | null = null;
   private status: number | null = null;
   private serverId: string | null = null;
   private headersAt = Number.NaN;
   private firstByteAt = Number.NaN;
-  private firstTokenAt = Number.NaN;
-  private firstContentAt = Number.NaN;
-  private lastTokenAt = Number.NaN;
-  private chunks = 0;
-  private coalesced = 0;
   private bytes = 0;
-  private firstBucket = 0;
-  private readonly counts: number[] = [];
+  private readonly tokens = new TokenMarks();
+  /** For the next answer that is a stream. */
+  private readonly stream: StreamAnswer;
 
-  constructor(context: Context, request: ClientRequest) {
+  constructor(context: Context) {
     this.context = context;
+    this.stream = new StreamAnswer(this, context.shaper);
+  }
+
+  /** Sends the request. A new exchange may, and one at rest. */
+  begin(request: ClientRequest): void {
+    const now = performance.now();
     this.number = request.request;
     this.phase = request.phase;
     this.plannedMs = request.plannedMs;
     this.promptTokens = request.promptTokens;
     this.maxTokens = request.maxTokens;
     this.body = request.body;
-    this.sentAt = performance.now();
-    this.attemptAt = this.sentAt;
-    this.lastByteAt = this.sentAt;
+    this.sentAt = now;
+    this.answer = null;
+    this.over = false;
+    this.retried = false;
+    this.connectMs = null;
+    this.status = null;
+    this.serverId = null;
+    this.headersAt = Number.NaN;
+    this.firstByteAt = Number.NaN;
+    this.lastByteAt = now;
+    this.bytes = 0;
+    this.tokens.clear();
+    this.attempt(now);
   }
 
-  dispatch(): void {
+  private attempt(now: number): void {
+    this.controller = null;
+    this.reused = false;
+    this.heard = false;
+    this.attemptAt = now;
     const { connections, origin, fullPath, headers } = this.context;
     try {
       connections.dispatcher.dispatch(
@@ -149,9 +166,9 @@ export class Exchange implements Handler, TokenListener {
     this.headersAt = this.context.connections.readAt();
     this.lastByteAt = this.headersAt;
     this.status = status;
-    this.serverId = textOf(headers['x-request-id']);
+    this.serverId = ownText(textOf(headers['x-request-id']));
     const type = textOf(headers['content-type']) ?? '';
-    this.answer = createAnswer(status, type, this.context.streamed, this, this.context.shaper);
+    this.answer = createAnswer(status, type, this.context.streamed, this, this.stream);
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
@@ -174,8 +191,8 @@ export class Exchange implements Handler, TokenListener {
   }
 
   onResponseEnd(): void {
-    if (this.over) return;
-    this.complete(this.context.connections.readAt());
+    if (!this.over) this.complete(this.context.connections.readAt());
+    this.context.rest(this);
   }
 
   /** Nothing of the answer is to come: it is as good as it is. */
@@ -204,7 +221,8 @@ export class Exchange implements Handler, TokenListener {
       else if (this.answer.done) this.complete(this.lastByteAt);
       else this.finish(outcomeOf(error), describe(error), now);
     } else if (this.maySendAgain(error, now)) {
-      this.retry(now);
+      this.retried = true;
+      this.attempt(now);
     } else {
       this.finish(outcomeOf(error), describe(error), now);
     }
@@ -230,39 +248,21 @@ export class Exchange implements Handler, TokenListener {
     this.controller?.abort(new Error(error));
   }
 
-  /** At once, and once. */
-  private retry(now: number): void {
-    this.retried = true;
-    this.reused = false;
-    this.heard = false;
-    this.controller = null;
-    this.attemptAt = now;
-    this.dispatch();
-  }
-
   /** Of the read that is being worked through. */
   onToken(channel: Channel): void {
-    const at = this.lastByteAt;
-    const tMs = at - this.context.originMs;
-    if (this.chunks === 0) this.firstTokenAt = at;
-    else if (at === this.lastTokenAt) this.coalesced += 1;
-    if (Number.isNaN(this.firstContentAt) && isVisible(channel)) this.firstContentAt = at;
-    const gapMs = this.chunks === 0 ? null : at - this.lastTokenAt;
+    const tMs = this.lastByteAt - this.context.originMs;
+    const gapMs = this.tokens.mark(tMs, channel);
     this.context.onToken?.(this.number, this.phase, tMs, gapMs);
-    const bucket = Math.max(0, Math.floor(tMs / TOKEN_BUCKET_MS));
-    if (this.chunks === 0) this.firstBucket = bucket;
-    while (this.counts.length <= bucket - this.firstBucket) this.counts.push(0);
-    this.counts[bucket - this.firstBucket]! += 1;
-    this.chunks += 1;
-    this.lastTokenAt = at;
   }
 
   private finish(outcome: Outcome, error: string | null, endAt: number): void {
     this.over = true;
     this.context.leave(this);
+    const { tokens: marks } = this;
     const usage = this.answer?.usage ?? null;
-    const { tokens, source } = countTokens(usage, this.chunks);
-    const at = (time: number): number | null => (Number.isNaN(time) ? null : time - this.context.originMs);
+    const { tokens, source } = countTokens(usage, marks.chunks);
+    const known = (value: number): number | null => (Number.isNaN(value) ? null : value);
+    const at = (time: number): number | null => known(time - this.context.originMs);
     this.context.onEnd(
       {
         request: this.number,
@@ -272,9 +272,9 @@ export class Exchange implements Handler, TokenListener {
         sentMs: this.sentAt - this.context.originMs,
         headersMs: at(this.headersAt),
         firstByteMs: at(this.firstByteAt),
-        firstTokenMs: at(this.firstTokenAt),
-        firstContentMs: at(this.firstContentAt),
-        lastTokenMs: at(this.lastTokenAt),
+        firstTokenMs: known(marks.firstMs),
+        firstContentMs: known(marks.firstContentMs),
+        lastTokenMs: known(marks.lastMs),
         endMs: endAt - this.context.originMs,
         outcome,
         status: this.status,
@@ -283,8 +283,8 @@ export class Exchange implements Handler, TokenListener {
         outputTokens: tokens,
         tokenSource: source,
         maxTokens: this.maxTokens,
-        chunks: this.chunks,
-        coalesced: this.coalesced,
+        chunks: marks.chunks,
+        coalesced: marks.coalesced,
         bytes: this.bytes,
         finish: sanitiseId(this.answer?.finish ?? null),
         reused: this.reused,
@@ -292,7 +292,7 @@ export class Exchange implements Handler, TokenListener {
         retried: this.retried,
         serverId: sanitiseId(this.serverId ?? this.answer?.id ?? null),
       },
-      { firstBucket: this.firstBucket, counts: this.counts },
+      marks.times(),
     );
   }
 }
@@ -312,6 +312,10 @@ function describe(error: Error): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors.at(-1) as Error);
   return code === undefined || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
 }
+
+/** A piece that was cut out of a text keeps all of it alive: here the whole head, for as long as the answer takes. */
+const ownText = (part: string | null): string | null =>
+  part === null ? null : Buffer.from(part, 'latin1').toString('latin1');
 
 const textOf = (value: string | string[] | undefined): string | null =>
   Array.isArray(value) ? (value[0] ?? null) : (value ?? null);

@@ -6,9 +6,9 @@ import { createHistogram, decodeHistogram, type Histogram } from '../stats/histo
 import { provenPercentile } from '../stats/sample-size.ts';
 import type { ShardAccounts } from './accounts.ts';
 import { dueBy, schedule } from './arrivals.ts';
-import { TOKEN_BUCKET_MS } from './client.ts';
 import type { LoadPlan } from './plan.ts';
 import type { ClientPhaseHealth, LoadResult, PeakUse } from './result.ts';
+import { TOKEN_BUCKET_MS } from './token-marks.ts';
 
 export interface MachineUse {
   /** Local ports that were left before the load. */

@@ -40,6 +40,15 @@ export class SseParser {
     this.listener = listener;
   }
 
+  /** For another stream. */
+  clear(): void {
+    this.heldLength = 0;
+    this.afterCr = false;
+    this.first = true;
+    this.data = null;
+    this.event = '';
+  }
+
   /** Reads a chunk, which may be reused by its owner afterwards. */
   push(chunk: Buffer): void {
     const text = chunk.toString('latin1');

@@ -16,7 +16,6 @@ export class FieldBlock {
     this.length = 0;
     this.complete = false;
     this.matched = matched;
-    if (this.held.length > 0) this.held.length = 0;
   }
 
   /** @returns the place behind the empty line, or `length` */
@@ -45,8 +44,12 @@ export class FieldBlock {
     return at;
   }
 
+  /** Gives it away: what comes behind a head may take minutes, and nobody needs the head meanwhile. */
   take(): string {
-    return this.held.length === 0 ? this.text : Buffer.concat(this.held).toString('latin1');
+    const text = this.held.length === 0 ? this.text : Buffer.concat(this.held).toString('latin1');
+    this.text = '';
+    this.held.length = 0;
+    return text;
   }
 }
 

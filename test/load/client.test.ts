@@ -121,6 +121,28 @@ const body =
   event(usage(9, 4)) +
   DONE;
 
+/** Says all that an answer can say, in one packet, and ends on a carriage return; its connection serves no other. */
+const full: Script = ({ write, end }) => {
+  const events =
+    event(delta({ reasoning_content: 'hm' })) +
+    ['a', 'b', 'c'].map((text) => event(content(text))).join('') +
+    event(finish) +
+    event(usage(9, 40)) +
+    DONE;
+  write(
+    `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req-1\r\nconnection: close\r\n\r\n${events}event: half\r`,
+  );
+  end();
+};
+
+/** What of a row hangs neither on the clock nor on the connection. */
+const timeless = ({ reused: _reused, connectMs: _connectMs, ...row }: Timeline): object => {
+  const isTime = (name: string): boolean => name.endsWith('Ms') || name === 'bytes';
+  return Object.fromEntries(
+    Object.entries({ ...row, request: 0 }).map(([name, value]) => [name, isTime(name) ? value !== null : value]),
+  );
+};
+
 describe('a well-behaved stream', () => {
   test('gives a complete timeline in order', async () => {
     const row = await askOnce(stream(4, 3));
@@ -437,6 +459,19 @@ describe('every fault has its outcome', () => {
       assert.equal(row.outcome, expected, `${row.outcome}: ${row.error}`);
       assert.ok(row.error !== null && row.error.length > 0 && row.error.length <= 200);
       assert.ok(row.endMs >= row.sentMs);
+    });
+
+    // Exchanges are used again, and this is what it must not be seen by.
+    if (asking?.cutAfterMs !== undefined) continue;
+    test(`${name}: takes nothing over from a full answer before it, and leaves nothing to the one behind`, async () => {
+      await using lone = await startTorture(script);
+      await using server = await startTorture(full, script, full);
+      const limits = { requestTimeoutMs: 3 * (asking?.requestTimeoutMs ?? 3_000), stallTimeoutMs: 400 };
+      const [alone] = (await ask(lone.url, limits)).rows;
+      const { rows } = await ask(server.url, { ...limits, requests: 3 });
+      assert.deepEqual([rows[0]!.outcome, rows[0]!.chunks, rows[0]!.coalesced], ['ok', 4, 3]);
+      assert.deepEqual(timeless(rows[1]!), timeless(alone!));
+      assert.deepEqual(timeless(rows[2]!), timeless(rows[0]!));
     });
   }
 

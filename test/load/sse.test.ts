@@ -109,6 +109,22 @@ describe('the SSE parser', () => {
     );
   });
 
+  test('cleared, wherever its stream was cut off, it reads another one as a new parser does', () => {
+    fc.assert(
+      fc.property(streamText, streamText, fc.nat(), (before, text, cut) => {
+        const events: Event[] = [];
+        const parser = listen((data, event) => events.push([utf8Of(data), utf8Of(event)]));
+        const left = bytesOf(before);
+        parser.push(left.subarray(0, cut % (left.length + 1)));
+        parser.clear();
+        events.length = 0;
+        parser.push(bytesOf(text));
+        parser.end();
+        assert.deepEqual(events, parse(bytesOf(text)));
+      }),
+    );
+  });
+
   test('gives an event as soon as its blank line is there, CR alone included', () => {
     for (const end of ['\n\n', '\r\r', '\r\n\r\n']) {
       const events: string[] = [];

@@ -2,10 +2,10 @@
 // as fast as it computes. A staged run takes milliseconds, so that stages and judge can be calibrated on thousands.
 
 import { schedule, shard } from '../../src/load/arrivals.ts';
-import { TOKEN_BUCKET_MS } from '../../src/load/client.ts';
 import { type LoadPlan, slotOf } from '../../src/load/plan.ts';
 import type { ClientPhaseHealth, LoadResult } from '../../src/load/result.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
+import { TOKEN_BUCKET_MS } from '../../src/load/token-marks.ts';
 import type { SimOptions } from '../../src/sim/model.ts';
 import { playVirtual, type VirtualRequest } from '../../src/sim/virtual.ts';
 import { createHistogram, recordMs } from '../../src/stats/histogram.ts';
