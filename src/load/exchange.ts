@@ -113,12 +113,10 @@ export class Exchange implements Handler, TokenListener {
     this.maxTokens = request.maxTokens;
     this.body = request.body;
     this.sentAt = now;
-    this.answer = null;
     this.over = false;
     this.retried = false;
     this.connectMs = null;
     this.status = null;
-    this.serverId = null;
     this.headersAt = Number.NaN;
     this.firstByteAt = Number.NaN;
     this.lastByteAt = now;
@@ -192,6 +190,10 @@ export class Exchange implements Handler, TokenListener {
 
   onResponseEnd(): void {
     if (!this.over) this.complete(this.context.connections.readAt());
+    // At rest it would keep them from the collector until its next request.
+    this.controller = null;
+    this.answer = null;
+    this.serverId = null;
     this.context.rest(this);
   }
 
