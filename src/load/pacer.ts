@@ -21,14 +21,18 @@ const BURST_MS = 2;
  * `fire` throws.
  *
  * Sleeps with setTimeout until 1.5 ms before the time, then alternates one turn of the event loop with a nap of at
- * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. A turn is a
- * callback and not a promise: at thousands of turns a second those would be most of the garbage.
+ * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. After a turn
+ * that took longer than a nap it takes another one instead: as much as was read then has come meanwhile, and would wait
+ * behind the nap. A turn is a callback and not a promise: at thousands of turns a second those would be most of the
+ * garbage.
  */
 export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let due: number | null = null;
     let timer: NodeJS.Timeout | undefined;
     let over = signal.aborted;
+    /** When the loop got its turn, with nothing due; NaN = it slept by a timer. */
+    let leftAt = Number.NaN;
     const end = (): void => {
       over = true;
       clearTimeout(timer);
@@ -46,7 +50,8 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
     };
     function go(): void {
       const turnedAt = now();
-      let napped = false;
+      let mayNap = !(turnedAt - leftAt > NAP_MS);
+      leftAt = Number.NaN;
       for (let at = turnedAt; due !== null; at = now()) {
         const left = due - at;
         if (left <= 0) {
@@ -60,12 +65,13 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
         } else if (left > NAP_FROM_MS + 1) {
           timer = setTimeout(turn, Math.floor(left - NAP_FROM_MS));
           return;
-        } else if (napped) {
+        } else if (mayNap) {
+          nap(Math.min(NAP_MS, left));
+          mayNap = false;
+        } else {
+          leftAt = at;
           setImmediate(turn);
           return;
-        } else {
-          nap(Math.min(NAP_MS, left));
-          napped = true;
         }
       }
       end();

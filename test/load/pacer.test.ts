@@ -65,6 +65,28 @@ test('lets the event loop turn while it catches up', async () => {
   assert.ok(turns >= 10, `${turns} turns in 100 ms of catching up`);
 });
 
+test('naps where the event loop has nothing to do, and not while it is kept busy', async (t) => {
+  const naps = t.mock.method(Atomics, 'wait');
+  // So near that no timer is set; often, for the first turns of anything are long ones.
+  for (let i = 0; i < 20; i++) await run([2]);
+  assert.ok(naps.mock.callCount() >= 60, `${naps.mock.callCount()} naps in 40 ms of idling`);
+  for (const { arguments: given } of naps.mock.calls) assert.ok(given[3]! <= 0.1, `a nap of ${given[3]} ms`);
+  naps.mock.resetCalls();
+  let turns = 0;
+  let over = false;
+  const work = (): void => {
+    turns += 1;
+    burn(0.3);
+    if (!over) setImmediate(work);
+  };
+  setImmediate(work);
+  await run(Array.from({ length: 30 }, (_, index) => index));
+  over = true;
+  // It hears of the work from the turn that follows its first nap.
+  assert.ok(turns >= 10, `${turns} turns`);
+  assert.ok(naps.mock.callCount() <= 2, `${naps.mock.callCount()} naps in ${turns} busy turns`);
+});
+
 test('stops soon after an abort, in a sleep and in a burst', async () => {
   const abort = new AbortController();
   const started = performance.now();
