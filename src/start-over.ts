@@ -12,6 +12,9 @@ const FLAGS = [
   // What lived through two collections of an exercise is garbage in the load all the same: to make it in the old space
   // from then on fills that, and makes each collection four times as long.
   '--no-allocation-site-pretenuring',
+  // Looking through the old space begins when 70 % of its room are used, and not as soon as less is left than a young
+  // generation: that much was left after the exercise, so that each load was looked through in its first seconds.
+  '--incremental-marking-soft-trigger=70',
   // Compiled after so many calls and not after 3,000: in the exercise before a load (load/limber.ts), not during it.
   '--invocation-count-for-turbofan=500',
   // By one thread, which keeps little in hand at a time; what the exercise has for it at once waits and is not sent away.

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 const FLAGS = [
   '--single-threaded-gc',
   '--no-allocation-site-pretenuring',
+  '--incremental-marking-soft-trigger=70',
   '--invocation-count-for-turbofan=500',
   '--v8-pool-size=1',
   '--concurrent-recompilation-queue-length=40',
