@@ -1,6 +1,7 @@
 // One request's life, from its send to the end that becomes its Timeline: which moments are stamped when, the retry
 // after a keep-alive race, and what each end is called. answer.ts reads the body, the transport moves the bytes.
 
+import { PlimsollError } from '../errors.ts';
 import type { Connections, Controller, Handler } from '../transport/connections.ts';
 import { type Answer, countTokens, createAnswer, StreamAnswer, type TokenListener } from './answer.ts';
 import { type Shortage, shortageOf } from './limits.ts';
@@ -103,8 +104,13 @@ export class Exchange implements Handler, TokenListener {
     this.stream = new StreamAnswer(this, context.shaper);
   }
 
-  /** Sends the request. A new exchange may, and one at rest. */
+  /**
+   * Sends the request. A new exchange may, and one at rest.
+   * @throws PlimsollError INTERNAL where another request is on its way in it
+   */
   begin(request: ClientRequest): void {
+    if (!this.over)
+      throw new PlimsollError('INTERNAL', 'an exchange was given a second request before its first was over');
     const now = performance.now();
     this.number = request.request;
     this.phase = request.phase;

@@ -23,7 +23,7 @@ const BURST_MS = 2;
  * Sleeps with setTimeout until 1.5 ms before the time, then alternates one turn of the event loop with a nap of at
  * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. After a turn
  * that took longer than a nap it takes another one instead: as much as was read then has come meanwhile, and would wait
- * behind the nap. A turn is a callback and not a promise: at thousands of turns a second those would be most of the
+ * behind the nap. What falls due in that turn waits for its end, as it does for any. A turn is a callback and not a promise: at thousands of turns a second those would be most of the
  * garbage.
  */
 export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
@@ -31,7 +31,7 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
     let due: number | null = null;
     let timer: NodeJS.Timeout | undefined;
     let over = signal.aborted;
-    /** When the loop got its turn, with nothing due; NaN = it slept by a timer. */
+    /** When the loop got its turn; NaN = it sleeps by a timer. */
     let leftAt = Number.NaN;
     const end = (): void => {
       over = true;
@@ -56,6 +56,7 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
         const left = due - at;
         if (left <= 0) {
           if (at - turnedAt > BURST_MS) {
+            leftAt = at;
             setImmediate(turn);
             return;
           }

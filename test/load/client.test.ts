@@ -4,8 +4,10 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { createClient } from '../../src/load/client.ts';
+import { Exchange } from '../../src/load/exchange.ts';
+import { createShaper } from '../../src/load/shape.ts';
 import type { Outcome, Timeline } from '../../src/load/timeline.ts';
-import { openConnections } from '../../src/transport/connections.ts';
+import { type Connections, openConnections } from '../../src/transport/connections.ts';
 import { startDeaf } from '../transport/start-deaf.ts';
 import { certificate, noCertificate } from './certificate.ts';
 import {
@@ -512,6 +514,35 @@ describe('every fault has its outcome', () => {
     assert.match(rows[0]!.error!, /^HTTP 401: bad key \*\*\* blah/);
     assert.ok(rows[0]!.error!.length <= 200);
   });
+});
+
+test('an exchange takes no second request before its first is over', () => {
+  const options = {
+    path: '/v1/completions',
+    streamed: true,
+    requestTimeoutMs: 1_000,
+    stallTimeoutMs: 1_000,
+    worker: 0,
+  };
+  const exchange = new Exchange({
+    ...options,
+    connections: { dispatcher: { dispatch: () => true } } as unknown as Connections,
+    target: { url: 'http://x', headers: {} },
+    origin: 'http://x',
+    fullPath: '/v1/completions',
+    headers: [],
+    secrets: [],
+    shaper: createShaper(),
+    originMs: 0,
+    leave: () => {},
+    rest: () => {},
+    onEnd: () => {},
+  });
+  const request = { request: 0, phase: 0, plannedMs: null, body: Buffer.from('{}'), maxTokens: 1, promptTokens: 1 };
+  exchange.begin(request);
+  assert.throws(() => exchange.begin({ ...request, request: 1 }), { code: 'INTERNAL' });
+  exchange.giveUp('cut', 'the end of the test');
+  exchange.begin({ ...request, request: 1 });
 });
 
 describe('connections', () => {
