@@ -36,7 +36,7 @@ export interface TokenListener {
 
 /**
  * @param streamed whether a stream was asked for
- * @param stream reads the answer where it is one; what it read before is forgotten
+ * @param stream a new or cleared one: the answer, where that is a stream
  */
 export function createAnswer(
   status: number,
@@ -51,9 +51,7 @@ export function createAnswer(
   if (type === 'text/html') return createOddAnswer('HTML instead of an answer');
   // Servers that forget the content type of a stream are read as what was asked for.
   const isJson = type === 'application/json' || (!streamed && type !== 'text/event-stream');
-  if (isJson) return createWholeAnswer(streamed, listener);
-  stream.clear();
-  return stream;
+  return isJson ? createWholeAnswer(streamed, listener) : stream;
 }
 
 interface AnswerState {
@@ -89,6 +87,7 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
     this.parser = new SseParser(this);
   }
 
+  /** For another answer. */
   clear(): void {
     this.failure = null;
     this.done = false;

@@ -96,7 +96,7 @@ export class Exchange implements Handler, TokenListener {
   private firstByteAt = Number.NaN;
   private bytes = 0;
   private readonly tokens = new TokenMarks();
-  /** For the next answer that is a stream. */
+  /** The answer, where that is a stream; clear between two. */
   private readonly stream: StreamAnswer;
 
   constructor(context: Context) {
@@ -196,10 +196,11 @@ export class Exchange implements Handler, TokenListener {
 
   onResponseEnd(): void {
     if (!this.over) this.complete(this.context.connections.readAt());
-    // At rest it would keep them from the collector until its next request.
+    // At rest it would keep all that from the collector until its next request.
     this.controller = null;
     this.answer = null;
     this.serverId = null;
+    this.stream.clear();
     this.context.rest(this);
   }
 

@@ -23,15 +23,15 @@ const BURST_MS = 2;
  * Sleeps with setTimeout until 1.5 ms before the time, then alternates one turn of the event loop with a nap of at
  * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. After a turn
  * that took longer than a nap it takes another one instead: as much as was read then has come meanwhile, and would wait
- * behind the nap. What falls due in that turn waits for its end, as it does for any. A turn is a callback and not a promise: at thousands of turns a second those would be most of the
- * garbage.
+ * behind the nap. What falls due in that turn waits for its end, as it does for any. A turn is a callback and not a
+ * promise: at thousands of turns a second those would be most of the garbage.
  */
 export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let due: number | null = null;
     let timer: NodeJS.Timeout | undefined;
     let over = signal.aborted;
-    /** When the loop got its turn; NaN = it sleeps by a timer. */
+    /** When the loop was given its turn; NaN = it sleeps by a timer. */
     let leftAt = Number.NaN;
     const end = (): void => {
       over = true;
@@ -48,6 +48,10 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
         end();
       }
     };
+    const letTurn = (at: number): void => {
+      leftAt = at;
+      setImmediate(turn);
+    };
     function go(): void {
       const turnedAt = now();
       let mayNap = !(turnedAt - leftAt > NAP_MS);
@@ -56,8 +60,7 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
         const left = due - at;
         if (left <= 0) {
           if (at - turnedAt > BURST_MS) {
-            leftAt = at;
-            setImmediate(turn);
+            letTurn(at);
             return;
           }
           fire();
@@ -70,8 +73,7 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
           nap(Math.min(NAP_MS, left));
           mayNap = false;
         } else {
-          leftAt = at;
-          setImmediate(turn);
+          letTurn(at);
           return;
         }
       }
