@@ -7,7 +7,12 @@ import { cpuAt, type Sample } from './cpu.ts';
 
 export interface Reading extends Sample {
   readonly account: PacedAccount;
+  /** How long after the books the processes were read: on full cores the bench waits, and a load may end meanwhile. */
+  readonly lateMs: number;
 }
+
+/** Such a reading would set the events of one moment beside the CPU time of another. */
+const LATE_MS = 50;
 
 /** What came before is the tool's warming up (compiling, opening connections), which a real load pays once. */
 const WARM_SHARE = 0.25;
@@ -24,15 +29,16 @@ export function costOf(
 ): Cost {
   const unitsOf = (account: PacedAccount): number => (kind === 'plain' ? account.answered : account.events);
   const total = unitsOf(end);
+  const timely = readings.filter(({ lateMs }) => lateMs <= LATE_MS);
   // Both from readings themselves, since CPU and events were read at one moment in those.
-  const from = readings.find(({ account }) => unitsOf(account) >= total * WARM_SHARE);
+  const from = timely.find(({ account }) => unitsOf(account) >= total * WARM_SHARE);
   const to =
-    readings.findLast(({ account }) => unitsOf(account) < total) ??
-    readings.find(({ account }) => unitsOf(account) === total);
+    timely.findLast(({ account }) => unitsOf(account) < total) ??
+    timely.find(({ account }) => unitsOf(account) === total);
   const isUsable = from !== undefined && to !== undefined && to.account.nowMs > from.account.nowMs;
   const at = (ms: number | null): number =>
     cpuAt(
-      readings.map(({ account, ...sample }) => ({ ...sample, atMs: account.nowMs })),
+      timely.map(({ account, ...sample }) => ({ ...sample, atMs: account.nowMs })),
       ms ?? 0,
     );
   return {

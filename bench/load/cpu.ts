@@ -38,10 +38,10 @@ export function createMeter(root: number): Meter {
   };
 }
 
-/** CPU seconds by interpolation between samples; outside of them the nearest one. */
+/** CPU seconds by interpolation between samples; outside of them the nearest one. NaN where there is none. */
 export function cpuAt(samples: readonly Sample[], atMs: number): number {
   const after = samples.findIndex((sample) => sample.atMs >= atMs);
-  if (after === -1) return samples.at(-1)!.cpuSeconds;
+  if (after === -1) return samples.at(-1)?.cpuSeconds ?? Number.NaN;
   if (after === 0) return samples[0]!.cpuSeconds;
   const [a, b] = [samples[after - 1]!, samples[after]!];
   return a.cpuSeconds + ((b.cpuSeconds - a.cpuSeconds) * (atMs - a.atMs)) / (b.atMs - a.atMs);

@@ -1,7 +1,6 @@
 // `npm run bench:load`: runs cases and tools in alternation, keeps every run as it ends, and prints the tables; with
 // --write into docs/benchmarks.md. --help lists the options.
 
-import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Case, casesOf, SECTIONS, type Section } from './cases.ts';
@@ -66,7 +65,6 @@ else {
 async function bench(): Promise<void> {
   // So that what it has started ends too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
-  pinSelf();
   const session = openSession();
   say(`results go to ${session.file}`);
   if (!PINNED) say('two cores and taskset are needed to pin server and client; running unpinned');
@@ -236,11 +234,6 @@ function summaryOf(measured: Measured): string {
       : null,
   ];
   return parts.filter((part) => part !== null).join(', ');
-}
-
-/** Reads the books of server and tool, on the server's core: the client's is the client's. */
-function pinSelf(): void {
-  if (PINNED) execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' });
 }
 
 function shuffled<T>(items: readonly T[]): readonly T[] {

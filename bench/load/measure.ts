@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AnswerStamps, PacedAccount } from '../../src/doctor/books.ts';
 import { MODEL } from '../../src/doctor/wire.ts';
+import { monotonicOffsetMs } from '../../src/load/clock.ts';
 import { type Command, type Job, type JobShape, type Measured, plannedSeconds, type Tool } from './contract.ts';
 import { costOf, type Reading } from './cost.ts';
 import { cpuSecondsIn, createMeter, watchSteal } from './cpu.ts';
@@ -20,6 +21,8 @@ export const PINNED: boolean = availableParallelism() >= 2 && hasTaskset();
 
 /** Between two readings; shorter where the load is, never so short that reading costs the server much. */
 const READ_EVERY_MS = 200;
+/** Where lateness is measured and not cost: each reading takes the core from somebody for a millisecond or two. */
+const STAMPED_READ_EVERY_MS = 1_000;
 
 /**
  * @param keep leave the tool's folder where it is, for a look at what it wrote
@@ -27,6 +30,7 @@ const READ_EVERY_MS = 200;
  */
 export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), `bench-${tool.name}-`));
+  pinSelf(shape);
   try {
     await using server = await startServer(shape);
     const job = await jobFor(shape, server.url);
@@ -34,11 +38,16 @@ export async function measure(tool: Tool, shape: JobShape, { keep = false } = {}
     const run = start(await tool.command(job, folder), folder, job.timeoutSeconds);
     const meter = createMeter(run.pid);
     const stolenSince = watchSteal();
+    const toMonotonic = monotonicOffsetMs();
     const readings: Reading[] = [];
-    const everyMs = Math.max(20, Math.min(READ_EVERY_MS, (plannedSeconds(job) * 1_000) / 20));
+    const everyMs =
+      shape.kind === 'stream' && shape.stamps
+        ? STAMPED_READ_EVERY_MS
+        : Math.max(20, Math.min(READ_EVERY_MS, (plannedSeconds(job) * 1_000) / 20));
     for (const ended = run.ended.then(() => true); ; ) {
       const account = await server.account();
-      readings.push({ ...meter.sample(), account });
+      const sample = meter.sample();
+      readings.push({ ...sample, account, lateMs: sample.atMs + toMonotonic - account.nowMs });
       if (account.answered >= job.requests) putLast(run.pid);
       // Not timed by the tool's end: it may have much to do after its load.
       if (await Promise.race([ended, delay(everyMs, false)])) break;
@@ -233,6 +242,16 @@ function endSession(leader: number): void {
   } catch {
     // Nobody is left.
   }
+}
+
+/**
+ * Out of the tool's way: on the server's core, where that has room. A spinning server has not: whoever takes a slice of
+ * its core keeps it from writing, and waits for seconds to get one.
+ */
+function pinSelf(shape: JobShape): void {
+  if (!PINNED) return;
+  const cores = shape.kind === 'plain' ? '0' : '0,1';
+  execFileSync('taskset', ['-a', '-c', '-p', cores, String(process.pid)], { stdio: 'ignore' });
 }
 
 const pinnedTo = (core: number, argv: readonly string[]): readonly string[] =>

@@ -79,8 +79,9 @@ test('the CPU time of a child of a child is counted while it runs', {
   }
 });
 
-const reading = (nowMs: number, cpuSeconds: number, events: number): Reading => ({
+const reading = (nowMs: number, cpuSeconds: number, events: number, lateMs = 1): Reading => ({
   atMs: nowMs,
+  lateMs,
   cpuSeconds,
   memoryBytes: 1,
   account: {
@@ -112,6 +113,15 @@ test('steady cost leaves out what came before a quarter of the events and after 
   // From 100 ms (2 s by interpolation) to 900 ms (7 s).
   assert.equal(cost.loadCpuSeconds, 5);
   assert.equal(cost.totalCpuSeconds, 12);
+});
+
+test('a reading whose parts are of different moments prices nothing', () => {
+  const readings = [reading(0, 1, 0), reading(200, 3, 30), reading(400, 4, 60), reading(600, 0, 90, 900)];
+  const cost = costOf(readings, 'stream', 12, reading(1_000, 0, 100).account);
+  assert.equal(cost.steadyUnits, 30);
+  assert.equal(cost.steadyCpuSeconds, 1);
+  const none = costOf([reading(600, 0, 90, 900)], 'stream', 12, reading(1_000, 0, 100).account);
+  assert.deepEqual([none.steadyCpuSeconds, none.steadyUnits, none.loadCpuSeconds], [Number.NaN, 0, Number.NaN]);
 });
 
 test('CPU between two readings is interpolated, and outside of them that of the nearest', () => {
