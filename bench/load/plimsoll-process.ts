@@ -3,19 +3,21 @@
 // rows to gzip'd NDJSON, measurements.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { limberUp } from '../../src/load/limber.ts';
-import { runLoad } from '../../src/load/load.ts';
+import { type RowSink, runLoad } from '../../src/load/load.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import { putHelpersBehind } from '../../src/load/priority.ts';
+import { putHelpersBehind, wakeOnTime } from '../../src/load/priority.ts';
 import { type PackedRows, packRows, unpackRows } from '../../src/load/rows.ts';
 import { runShard, type ShardObserver, type ShardUpdate } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { encodeRow } from '../../src/record/rows.ts';
 import { openRunFolder } from '../../src/runner/folder.ts';
+import { openRowFile, type RowFile } from '../../src/runner/row-file.ts';
 import { createMeasurer, type Measurer } from '../../src/stages/measurer.ts';
 import { startOverForLoad } from '../../src/start-over.ts';
 import { openConnections } from '../../src/transport/connections.ts';
@@ -26,31 +28,30 @@ import { quantilesOf } from './quantiles.ts';
 async function measureLoad(): Promise<ToolResult> {
   const out = openRunFolder(join(folder, 'run'));
   const openMeasurer = () => createMeasurer({ plan, config, requestTimeoutMs: plan.requestTimeoutMs });
-  const sink = (measured: Measurer, append: (lines: readonly string[]) => void) => (rows: readonly Timeline[]) => {
-    measured.add(rows);
-    append(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
-  };
+  const openCount = () => ({ done: 0, failed: 0, events: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 });
+  const sink =
+    (measured: Measurer, append: RowFile['append'], count: ReturnType<typeof openCount>): RowSink =>
+    (rows) => {
+      measured.add(rows);
+      append(rows.map((row) => encodeRow(row, { boot: 1, stage: plan.stage, phase: 'load' })));
+      for (const { outcome, chunks, sentMs, endMs } of rows) {
+        count.events += chunks;
+        count.firstMs = Math.min(count.firstMs, sentMs);
+        count.lastMs = Math.max(count.lastMs, endMs);
+        if (outcome === 'ok') count.done += 1;
+        else count.failed += 1;
+      }
+    };
   const measurer = openMeasurer();
-  const take = sink(measurer, out.appendRequests);
-  let done = 0;
-  let failed = 0;
-  let events = 0;
-  let firstMs = Number.POSITIVE_INFINITY;
-  let lastMs = 0;
+  const count = openCount();
   const load = await runLoad(
     { plan, target, workload, workers: 1, answerMs: answerMs(job) },
     {
-      onRows(rows) {
-        take(rows);
-        for (const { outcome, chunks, sentMs, endMs } of rows) {
-          events += chunks;
-          firstMs = Math.min(firstMs, sentMs);
-          lastMs = Math.max(lastMs, endMs);
-          if (outcome === 'ok') done += 1;
-          else failed += 1;
-        }
+      onRows: sink(measurer, out.appendRequests, count),
+      rehearse() {
+        const nowhere = openRowFile(devNull);
+        return { onRows: sink(openMeasurer(), nowhere.append, openCount()), close: nowhere.close };
       },
-      rehearse: () => sink(openMeasurer(), () => {}),
       shouldStop: (progress) => measurer.shouldStop(progress),
     },
   );
@@ -58,10 +59,10 @@ async function measureLoad(): Promise<ToolResult> {
   const [health] = load.phases;
   const gaps = load.gapsUs[0]!;
   return {
-    done,
-    failed,
-    events,
-    durationMs: lastMs - firstMs,
+    done: count.done,
+    failed: count.failed,
+    events: count.events,
+    durationMs: count.lastMs - count.firstMs,
     answers: [],
     gapsMs: [],
     quantiles:
@@ -83,6 +84,7 @@ async function measureLoad(): Promise<ToolResult> {
 async function measureEvents(): Promise<ToolResult> {
   const connections = openConnections(target);
   putHelpersBehind();
+  wakeOnTime();
   // Made beforehand and outside the heap: what is kept for the comparison must not be what the collector is busy with.
   const { eventsPerAnswer } = job as Extract<Job, { kind: 'stream' }>;
   const times = new Float64Array(job.requests * eventsPerAnswer);

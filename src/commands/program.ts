@@ -17,7 +17,7 @@ import { initCommand, validateCommand } from './setup.ts';
 import { simCommand } from './sim.ts';
 
 const interrupts = watchInterrupts((name, code, first) => {
-  // A second signal means now: what could be kept was flushed, but for the last 100 ms.
+  // A second signal means now: what could be kept was flushed, but for the last second.
   if (!first) process.exit(code);
   process.stderr.write(`\n${name}: ending the deployment and keeping what was measured (again to end at once)\n`);
 });

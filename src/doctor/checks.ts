@@ -25,7 +25,6 @@ const TOO_FEW_DISK_BYTES = 100e6;
 const SLOW_CLOCKS = ['hpet', 'acpi_pm', 'jiffies', 'refined-jiffies'];
 const SLOW_READ_NS = 1_000;
 const COARSE_STEP_NS = 10_000;
-const LONG_SLACK_US = 100;
 
 /** @param slowed by how much the counts of Slowdowns rose while the client was measured */
 export function checkMachine(facts: MachineFacts, slowed: Slowdowns): readonly Check[] {
@@ -143,12 +142,11 @@ function ports({ portsLeft }: MachineFacts): Check {
   };
 }
 
-function clock({ clockSource, clockStepNs, clockReadNs, timerSlackUs }: MachineFacts): Check {
+function clock({ clockSource, clockStepNs, clockReadNs }: MachineFacts): Check {
   const parts = [
     `clock ${clockSource ?? 'of unknown source'}`,
     `steps of ${Math.round(clockStepNs)} ns`,
     `${Math.round(clockReadNs)} ns to read it`,
-    ...(timerSlackUs === null ? [] : [`timer slack ${round(timerSlackUs)} µs`]),
   ];
   const text = parts.join(', ');
   if (SLOW_CLOCKS.includes(clockSource ?? '') || clockReadNs > SLOW_READ_NS || clockStepNs > COARSE_STEP_NS)
@@ -158,8 +156,6 @@ function clock({ clockSource, clockStepNs, clockReadNs, timerSlackUs }: MachineF
       text,
       advice: 'A slow or coarse clock: boot with clocksource=tsc, or use another kind of virtual machine.',
     };
-  if ((timerSlackUs ?? 0) > LONG_SLACK_US)
-    return { id: 'clock', standing: 'warn', text, advice: 'Timers are this late: run without that slack.' };
   return { id: 'clock', standing: 'ok', text };
 }
 

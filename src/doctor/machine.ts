@@ -28,7 +28,6 @@ export interface MachineFacts {
   /** Smallest step of the monotonic clock that was seen, and what reading it costs. */
   readonly clockStepNs: number;
   readonly clockReadNs: number;
-  readonly timerSlackUs: number | null;
   readonly folder: string;
   /** Why it can't be written; null = it can. */
   readonly folderProblem: string | null;
@@ -57,7 +56,6 @@ export async function readMachine(folder: string): Promise<MachineFacts> {
     portsLeft: room.ports,
     clockSource: text('/sys/devices/system/clocksource/clocksource0/current_clocksource'),
     ...readClock(),
-    timerSlackUs: number('/proc/self/timerslack_ns', 1_000),
     folder: resolve(folder),
     ...disk,
     gpus: (await listGpus()).map(({ index, name }) => `${index}: ${name}`),

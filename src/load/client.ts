@@ -1,6 +1,7 @@
 // Requests through the transport to Timelines: what is in flight, and the clock that enforces its limits. The life of
 // one request is exchange.ts.
 
+import { objectList } from '../transport/object-list.ts';
 import { type ClientOptions, type ClientRequest, type Context, Exchange } from './exchange.ts';
 import { createShaper } from './shape.ts';
 import { headersOf, locate, secretsOf } from './target.ts';
@@ -18,7 +19,7 @@ export interface Client {
 
 export function createClient(options: ClientOptions): Client {
   const running = new Set<Exchange>();
-  const resting: Exchange[] = [];
+  const resting = objectList<Exchange>();
   const context: Context = {
     ...options,
     ...locate(options.target, options.path),
@@ -28,14 +29,14 @@ export function createClient(options: ClientOptions): Client {
     leave: (exchange) => running.delete(exchange),
     rest: (exchange) => resting.push(exchange),
   };
-  // One sweep over all instead of two timers for each: limits are kept to within this.
+  // One sweep over all instead of two timers for each: limits are kept to within a twentieth, or half a second.
   const shortest = Math.min(options.requestTimeoutMs, options.stallTimeoutMs);
   const sweep = setInterval(
     () => {
       const now = performance.now();
       for (const exchange of running) exchange.enforce(now);
     },
-    Math.max(5, Math.min(100, shortest / 20)),
+    Math.max(5, Math.min(500, shortest / 20)),
   );
   return {
     send(request) {

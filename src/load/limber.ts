@@ -57,7 +57,9 @@ export async function limberUp({ job, workload, transport, onUpdate, observer }:
     const maxInFlight = Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(files / FILES_EACH / job.workers)));
     for (const durationMs of [...new Array<number>(SHORT_ROUNDS).fill(SHORT_MS), lastMs]) {
       const connections = transport(target, {});
-      const plan = planOf(job.plan, perSecond, durationMs, maxInFlight);
+      // The long one has one phase: rows of a second would all come before what is its steady part in the load.
+      const phases = job.plan.phases.slice(0, durationMs === lastMs ? 1 : 2);
+      const plan = planOf({ ...job.plan, phases }, perSecond, durationMs, maxInFlight);
       const control = { halt: AbortSignal.timeout(durationMs), cut: AbortSignal.timeout(durationMs + DRAIN_MS) };
       const originMs = performance.now() + LEAD_MS;
       const round = { ...job, plan, target, worker: 0, workers: 1, inFlight: undefined };
@@ -86,16 +88,15 @@ function repeats({ plan, streamed }: ShardJob, workload: Workload): number {
 
 /** Made as the load's own plan was, by a message from another thread: to the compiler that is a kind of its own. */
 function planOf(plan: LoadPlan, rate: number, durationMs: number, maxInFlight: number): LoadPlan {
+  const phaseMs = (durationMs + 0.5) / plan.phases.length;
   return structuredClone({
     ...plan,
-    phases: [
-      {
-        ...plan.phases[0]!,
-        startMs: 0,
-        durationMs: durationMs + 0.5,
-        load: { kind: 'open', process: 'constant', from: rate, to: rate } as const,
-      },
-    ],
+    phases: plan.phases.map((phase, index) => ({
+      ...phase,
+      startMs: index * phaseMs,
+      durationMs: phaseMs,
+      load: { kind: 'open', process: 'constant', from: rate, to: rate } as const,
+    })),
     drainMs: DRAIN_MS,
     maxInFlight,
   });

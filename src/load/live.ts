@@ -1,6 +1,7 @@
 // The figures that people and stop rules watch while a load runs. In: the workers' updates. Out: LoadProgress over
 // the last few seconds. Fixed in size, whatever the rate.
 
+import { objectList } from '../transport/object-list.ts';
 import type { LoadPlan } from './plan.ts';
 import type { LoadProgress } from './result.ts';
 import { endOf, type ShardUpdate } from './shard.ts';
@@ -25,22 +26,29 @@ interface WindowSlot {
 }
 
 export function createLiveFigures(plan: LoadPlan, now: () => number): LiveFigures {
-  const window: WindowSlot[] = [];
+  const window = objectList<WindowSlot>();
+  let newest: WindowSlot | null = null;
   const inFlight: number[] = [];
   const lastPhase = plan.phases.length - 1;
+  /** What came since is not known yet. */
+  let updatedMs = 0;
   let sent = 0;
   let done = 0;
   let failed = 0;
 
   function slot(): WindowSlot {
     const number = Math.floor(now() / SLOT_MS);
-    if (window.at(-1)?.number !== number) window.push({ number, done: 0, tokens: 0, ttftMs: [] });
+    if (newest === null || newest.number !== number) {
+      newest = { number, done: 0, tokens: 0, ttftMs: [] };
+      window.push(newest);
+    }
     while (window[0]!.number <= number - WINDOW_SLOTS) window.shift();
-    return window.at(-1)!;
+    return newest;
   }
 
   return {
     add(worker, update) {
+      updatedMs = now();
       inFlight[worker] = update.inFlight;
       sent += update.sent;
       const here = slot();
@@ -57,14 +65,11 @@ export function createLiveFigures(plan: LoadPlan, now: () => number): LiveFigure
       }
     },
     progress() {
-      slot();
+      const oldest = slot().number - WINDOW_SLOTS + 1;
       const elapsedMs = Math.max(0, now());
       const totalMs = endOf(plan);
       const phase = plan.phases.findIndex(({ startMs, durationMs }) => elapsedMs < startMs + durationMs);
-      const windowSeconds = Math.max(
-        0.1,
-        Math.min(elapsedMs, (WINDOW_SLOTS - 1) * SLOT_MS + (elapsedMs % SLOT_MS)) / 1_000,
-      );
+      const windowSeconds = Math.max(0.1, (updatedMs - Math.max(0, oldest) * SLOT_MS) / 1_000);
       const ttfts = window.flatMap(({ ttftMs }) => ttftMs).sort((a, b) => a - b);
       return {
         elapsedMs,

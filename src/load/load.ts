@@ -13,20 +13,27 @@ import { unpackRows } from './rows.ts';
 import { endOf } from './shard.ts';
 import type { Timeline } from './timeline.ts';
 
+export type RowSink = (rows: readonly Timeline[]) => void;
+
 export interface LoadHooks {
-  /** Rows as they end, at least ten times a second. */
-  onRows(rows: readonly Timeline[]): void;
-  /**
-   * Makes something that does with rows what `onRows` does, and keeps nothing: before time zero it gets made-up rows, so
-   * that this thread's code is compiled by then too. Called more than once.
-   */
-  rehearse?(): (rows: readonly Timeline[]) => void;
+  /** Rows as they end, at least twice a second. Called as a function of its own. */
+  readonly onRows: RowSink;
+  /** What gets made-up rows before time zero, so that this thread's code is compiled by then. Called more than once. */
+  rehearse?(): Rehearsal;
   /** Time zero is set: performance.now() of this thread, a few ms ahead. */
   onStart?(originMs: number): void;
   onProgress?(progress: LoadProgress): void;
   /** Asked about twice a second; a reason ends the load: nothing more is sent, what is in flight may drain. */
   shouldStop?(progress: LoadProgress): string | null;
   signal?: AbortSignal;
+}
+
+/** Does with rows what a load's own sink does, and keeps nothing. */
+export interface Rehearsal {
+  /** Made by the same line of code as the load's: to the compiler another function is news, whatever it does. */
+  readonly onRows: RowSink;
+  /** No rows come any more. */
+  close(): Promise<unknown>;
 }
 
 /** From `start` to time zero: the messages must have arrived. */
@@ -44,15 +51,15 @@ const DEAD_MS = 2_000;
 export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResult> {
   const { plan } = job;
   const limits = readLimits();
+  const rehearsal = rehearse(plan, hooks);
   const [crew, room] = await Promise.all([
-    hire(job, limits, rehearsal(plan, hooks), hooks.signal),
+    hire(job, limits, rehearsal.onUpdate, hooks.signal).finally(rehearsal.close),
     readRoom(job.target.url, limits),
   ]);
   if (crew === null) return cancelledBefore(plan);
   try {
     const originMs = performance.now() + LEAD_MS;
-    const now = (): number => performance.now() - originMs;
-    const { live, received, receive } = createReceiver(plan, now, (rows) => hooks.onRows(rows));
+    const { live, received, receive, now } = createReceiver(plan, originMs, hooks.onRows);
     let stop: Stop | null = null;
     const halt = (end: Stop['end'], reason: string): void => {
       const before = stop as Stop | null;
@@ -122,6 +129,8 @@ export async function runLoad(job: LoadJob, hooks: LoadHooks): Promise<LoadResul
 
 /** What becomes of a load's updates in this thread. */
 interface Receiver {
+  /** ms since the load's origin. */
+  now(): number;
   readonly live: LiveFigures;
   /** Rows of each phase. */
   readonly received: number[];
@@ -129,11 +138,13 @@ interface Receiver {
   receive(...update: Parameters<UpdateListener>): string | null;
 }
 
-function createReceiver(plan: LoadPlan, now: () => number, onRows: LoadHooks['onRows']): Receiver {
+function createReceiver(plan: LoadPlan, originMs: number, onRows: RowSink): Receiver {
+  const now = (): number => performance.now() - originMs;
   const live = createLiveFigures(plan, now);
   const received = plan.phases.map(() => 0);
   const watchDeath = createDeathWatch();
   return {
+    now,
     live,
     received,
     receive(worker, update) {
@@ -147,17 +158,25 @@ function createReceiver(plan: LoadPlan, now: () => number, onRows: LoadHooks['on
 }
 
 /** To receivers of its own, two in turn: code that has seen one alone is compiled for that one (limber.ts). */
-function rehearsal(plan: LoadPlan, hooks: LoadHooks): UpdateListener {
-  const receivers = [0, 1].map(() => createReceiver(plan, () => performance.now(), hooks.rehearse?.() ?? (() => {})));
+function rehearse(plan: LoadPlan, hooks: LoadHooks): { onUpdate: UpdateListener; close(): Promise<void> } {
+  const rehearsals = [0, 1].map(() => hooks.rehearse?.() ?? NO_REHEARSAL);
+  const receivers = rehearsals.map(({ onRows }) => createReceiver(plan, performance.now(), onRows));
   let updates = 0;
-  return (worker, update) => {
-    try {
-      receivers[updates++ % receivers.length]!.receive(worker, update);
-    } catch {
-      // The load itself will throw it again, where it is told.
-    }
+  return {
+    onUpdate(worker, update) {
+      try {
+        receivers[updates++ % receivers.length]!.receive(worker, update);
+      } catch {
+        // The load itself will throw it again, where it is told.
+      }
+    },
+    async close() {
+      await Promise.allSettled(rehearsals.map((each) => each.close()));
+    },
   };
 }
+
+const NO_REHEARSAL: Rehearsal = { onRows: () => {}, close: async () => {} };
 
 /** Time zero never came: nothing was due, and nothing was sent. */
 function cancelledBefore(plan: LoadPlan): LoadResult {

@@ -5,14 +5,18 @@ export interface PaceOptions {
   /** The next planned time in ms of `now`'s clock, null at the end. Called ahead of time: prepare here. */
   next(): number | null;
   fire(): void;
+  /** No answer is awaited that a nap would keep from being read. Absent: one always may be. */
+  idle?(): boolean;
   now(): number;
   signal: AbortSignal;
 }
 
 /** setTimeout is up to a millisecond and more late; from here on naps take over. */
 const NAP_FROM_MS = 1.5;
-/** How long a nap may keep the event loop from reading sockets. */
-const NAP_MS = 0.1;
+/** How long a nap may keep the event loop from reading sockets, where answers are awaited. */
+const NAP_MS = 0.15;
+/** And where none are: a connection that is closed by then, or an order to end, is still heard of before the send. */
+const IDLE_NAP_MS = 1;
 /** Catching up may not starve the sockets either. */
 const BURST_MS = 2;
 
@@ -21,12 +25,13 @@ const BURST_MS = 2;
  * `fire` throws.
  *
  * Sleeps with setTimeout until 1.5 ms before the time, then alternates one turn of the event loop with a nap of at
- * most 100 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. After a turn
+ * most 150 µs (Atomics.wait on memory that nobody wakes): sub-millisecond precision without burning a core. With nothing
+ * to read they are of a millisecond: at low rates most of the cost is to be woken. After a turn
  * that took longer than a nap it takes another one instead: as much as was read then has come meanwhile, and would wait
  * behind the nap. What falls due in that turn waits for its end, as it does for any. A turn is a callback and not a
  * promise: at thousands of turns a second those would be most of the garbage.
  */
-export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
+export function pace({ next, fire, idle = () => false, now, signal }: PaceOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let due: number | null = null;
     let timer: NodeJS.Timeout | undefined;
@@ -70,7 +75,7 @@ export function pace({ next, fire, now, signal }: PaceOptions): Promise<void> {
           timer = setTimeout(turn, Math.floor(left - NAP_FROM_MS));
           return;
         } else if (mayNap) {
-          nap(Math.min(NAP_MS, left));
+          nap(Math.min(idle() ? IDLE_NAP_MS : NAP_MS, left));
           mayNap = false;
         } else {
           letTurn(at);

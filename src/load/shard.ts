@@ -2,6 +2,7 @@
 // together; knows nothing of threads, so that it can be run and tested in any.
 
 import type { Connections } from '../transport/connections.ts';
+import { objectList } from '../transport/object-list.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type Accounts, createAccounts, type ShardAccounts } from './accounts.ts';
 import { type Slot, schedule, shard } from './arrivals.ts';
@@ -48,9 +49,16 @@ export interface ShardControl {
   readonly cut: AbortSignal;
 }
 
-const UPDATE_MS = 100;
-/** At high rates sooner, so that handing rows over never takes long at once. */
-const ROWS_PER_UPDATE = 64;
+const TICK_MS = 100;
+/** So often at least: each update wakes the main thread, which at low rates is most of what a load costs. */
+const TICKS_PER_UPDATE = 4;
+/**
+ * At high rates sooner, so that handing rows over never takes long at once. It wakes the main thread, and on few cores
+ * this one waits meanwhile: best right after a send, when the next is farthest away.
+ */
+const ROWS_PER_UPDATE = 32;
+/** At the latest, whether anything is sent or not. */
+const MOST_ROWS_PER_UPDATE = 64;
 
 /**
  * @param originMs performance.now() of this thread at the load's time zero; may be ahead
@@ -75,9 +83,10 @@ export async function runShard(
   const halt = AbortSignal.any([control.halt, short.signal]);
   /** Aborts when nothing is in flight any more; null until that matters. */
   let drained: AbortController | null = null;
-  let rows: Timeline[] = [];
+  let rows = objectList<Timeline>();
   let sent = 0;
   let tokens = 0;
+  let ticks = 0;
   const client = createClient({
     connections,
     target: job.target,
@@ -107,14 +116,14 @@ export async function runShard(
       Atomics.sub(inFlight, 0, 1);
       accounts.ended(row, times);
       warmer.ended(row);
-      if (rows.push(row) >= ROWS_PER_UPDATE) flush();
+      if (rows.push(row) >= MOST_ROWS_PER_UPDATE) flush();
       answered.get(row.request)?.(row);
       if (client.inFlight === 0) drained?.abort();
     },
   });
   const flush = (): void => {
     const update = { rows, sent, tokens, inFlight: client.inFlight };
-    rows = [];
+    rows = objectList();
     sent = 0;
     tokens = 0;
     onUpdate(update);
@@ -123,14 +132,15 @@ export async function runShard(
     const tMs = now();
     accounts.tick(tMs, connections.open);
     warmer.tick(tMs);
-    flush();
-  }, UPDATE_MS);
+    if (++ticks % TICKS_PER_UPDATE === 0) flush();
+  }, TICK_MS);
   const cut = (): void => client.cut(String(control.cut.reason));
   control.cut.addEventListener('abort', cut);
   const send = (request: ClientRequest): void => {
     Atomics.add(inFlight, 0, 1);
     sent += 1;
     client.send(request);
+    if (rows.length >= ROWS_PER_UPDATE) flush();
   };
   try {
     const planned = schedule(plan);
@@ -149,7 +159,7 @@ export async function runShard(
       runOpenLoop({
         job,
         workload,
-        slots: shard(planned, job.worker, job.workers),
+        nextSlot: shard(planned, job.worker, job.workers),
         accounts,
         inFlight,
         now,
@@ -175,8 +185,8 @@ export async function runShard(
     control.cut.removeEventListener('abort', cut);
     client.cut('the load failed');
     client.close();
+    flush();
   }
-  flush();
   return accounts.close();
 }
 
@@ -191,7 +201,7 @@ export const endOf = (plan: LoadPlan): number => {
 interface OpenLoop {
   readonly job: ShardJob;
   readonly workload: Workload;
-  readonly slots: Generator<Slot, undefined>;
+  nextSlot(): Slot | null;
   readonly accounts: Accounts;
   readonly inFlight: Int32Array;
   now(): number;
@@ -199,13 +209,13 @@ interface OpenLoop {
   readonly halt: AbortSignal;
 }
 
-async function runOpenLoop({ job, workload, slots, accounts, inFlight, now, send, halt }: OpenLoop): Promise<void> {
+async function runOpenLoop({ job, workload, nextSlot, accounts, inFlight, now, send, halt }: OpenLoop): Promise<void> {
   const { maxInFlight } = job.plan;
-  let slot: Slot | undefined;
-  let prepared: ClientRequest | undefined;
+  let slot: Slot | null = null;
+  let prepared: ClientRequest | null = null;
   await pace({
     next() {
-      slot = slots.next().value;
+      slot = nextSlot();
       prepared = slot && prepare(job.plan, workload, slot);
       return slot?.plannedMs ?? null;
     },
@@ -214,11 +224,12 @@ async function runOpenLoop({ job, workload, slots, accounts, inFlight, now, send
       if (Atomics.load(inFlight, 0) >= maxInFlight) accounts.dropped(slot!.phase, slot!.plannedMs);
       else send(prepared!);
     },
+    idle: () => Atomics.load(inFlight, 0) === 0,
     now,
     signal: halt,
   });
   // Halted: slots whose time had come are counted all the same, the rest were never due.
-  for (const haltedMs = now(); slot !== undefined && slot.plannedMs <= haltedMs; slot = slots.next().value)
+  for (const haltedMs = now(); slot !== null && slot.plannedMs <= haltedMs; slot = nextSlot())
     accounts.unsent(slot.phase);
 }
 

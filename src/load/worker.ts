@@ -1,5 +1,5 @@
 // Entry of a load worker's thread. In: workerData, then `warm`, `start` and perhaps `halt` messages. Out: `loaded`,
-// rehearsals, `ready` once it is warm, updates about every 100 ms, and at the end the accounts; or `failed`, with what
+// rehearsals, `ready` once it is warm, updates at least twice a second, and at the end the accounts; or `failed`, with what
 // can be said about it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
@@ -11,7 +11,7 @@ import { schedule } from './arrivals.ts';
 import { monotonicOffsetMs } from './clock.ts';
 import { limberUp } from './limber.ts';
 import { readLimits } from './limits.ts';
-import { putHelpersBehind } from './priority.ts';
+import { putHelpersBehind, wakeOnTime } from './priority.ts';
 import { type PackedRows, packRows } from './rows.ts';
 import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
 import { createWarmer } from './warm.ts';
@@ -91,6 +91,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     tell(port, { kind: 'loaded' });
     await warm.promise;
     putHelpersBehind();
+    wakeOnTime();
     await limberUp({ job, workload, transport: transportFor(job.target), onUpdate: reporter('rehearsal') });
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });

@@ -1,15 +1,15 @@
 // One stage on one boot: warm up, wait for quiet, load, measure; a round of the benchmark that was spoilt
 // (by the client, or an outlier among its sisters) is replaced once by a fresh one.
 
+import { devNull } from 'node:os';
 import type { History } from '../baseline/schema.ts';
 import type { Config } from '../config/schema.ts';
 import type { Deployment } from '../deployment/boot.ts';
 import type { Target } from '../deployment/target.ts';
 import { taintedRounds } from '../judge/taint.ts';
 import { foresee, readRoom } from '../load/foresee.ts';
-import { runLoad } from '../load/load.ts';
+import { type RowSink, runLoad } from '../load/load.ts';
 import type { LoadPlan } from '../load/plan.ts';
-import type { Timeline } from '../load/timeline.ts';
 import { warmUp } from '../load/warmup.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { waitForQuiet } from '../monitor/quiet.ts';
@@ -20,6 +20,7 @@ import { createMeasurer, type LoadEnd, type Measurer } from '../stages/measurer.
 import type { WorkloadRef } from '../workload/workload.ts';
 import type { RunFolder } from './folder.ts';
 import type { Progress } from './progress.ts';
+import { openRowFile } from './row-file.ts';
 
 export interface StageContext {
   readonly config: Config;
@@ -103,7 +104,8 @@ async function load(
   const phaseNames = plan.phases.map((phase) => phase.name);
   // One function for the load and its rehearsal: what is compiled for the one is compiled for the other.
   const sink =
-    (measured: Pick<Measurer, 'add'>, append: RunFolder['appendRequests']) => (rows: readonly Timeline[]) => {
+    (measured: Pick<Measurer, 'add'>, append: RunFolder['appendRequests']): RowSink =>
+    (rows) => {
       measured.add(rows);
       append(rows.map((row) => encodeRow(row, { boot, stage: plan.stage, phase: phaseNames[row.phase] ?? '' })));
     };
@@ -111,8 +113,11 @@ async function load(
     { plan, target, workload, workers: context.config.client.workers, secrets: context.config.secrets, answerMs },
     {
       onRows: sink(measurer, folder.appendRequests),
-      rehearse: () =>
-        sink(createMeasurer({ plan, config: context.config, requestTimeoutMs: plan.requestTimeoutMs }), () => {}),
+      rehearse() {
+        const nowhere = openRowFile(devNull);
+        const measured = createMeasurer({ plan, config: context.config, requestTimeoutMs: plan.requestTimeoutMs });
+        return { onRows: sink(measured, nowhere.append), close: nowhere.close };
+      },
       onProgress: (now) => progress.load(plan, now, context.laterMs),
       shouldStop: (now) => measurer.shouldStop(now),
       signal: AbortSignal.any([signal, gone.signal]),

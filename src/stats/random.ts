@@ -15,52 +15,68 @@ export interface Random {
 }
 
 /** A generator; 7 and '7' are different seeds. Not for cryptography. */
-export function createRandom(seed: number | string): Random {
-  const text = encode([seed]);
-  let a = murmur3(text, 1);
-  let b = murmur3(text, 2);
-  let c = murmur3(text, 3);
-  let counter = 1;
+export const createRandom = (seed: number | string): Random => new Sfc32(encode([seed]));
 
-  function bits(): number {
-    const t = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (c << 21) | (c >>> 11);
-    c = (c + t) | 0;
-    return t >>> 0;
+/** A class, and no closures: a load makes several for each of its requests. */
+class Sfc32 implements Random {
+  private a: number;
+  private b: number;
+  private c: number;
+  private counter = 1;
+
+  constructor(seed: string) {
+    this.a = murmur3(seed, 1);
+    this.b = murmur3(seed, 2);
+    this.c = murmur3(seed, 3);
+    for (let i = 0; i < 12; i++) this.bits();
   }
-  for (let i = 0; i < 12; i++) bits();
 
-  const next = (): number => ((bits() >>> 5) * 67_108_864 + (bits() >>> 6)) / 9_007_199_254_740_992;
-  // Box–Muller (1958), second value thrown away: every call takes the same number of bits.
-  const normal = (): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
-  return {
-    next,
-    normal,
-    exponential: () => Math.abs(Math.log(1 - next())),
-    gamma: (shape) =>
-      shape < 1
-        ? gammaFromOne(shape + 1, next, normal) * (1 - next()) ** (1 / shape)
-        : gammaFromOne(shape, next, normal),
-    int: (lo, hi) => lo + Math.floor(next() * (hi - lo + 1)),
-  };
-}
+  /** 32 of them, as a whole number with a sign. */
+  private bits(): number {
+    const { a, b, c, counter } = this;
+    const t = (((a + b) | 0) + counter) | 0;
+    this.counter = (counter + 1) | 0;
+    this.a = b ^ (b >>> 9);
+    this.b = (c + (c << 3)) | 0;
+    this.c = (((c << 21) | (c >>> 11)) + t) | 0;
+    return t;
+  }
 
-/**
- * For shapes from 1 on: G. Marsaglia, W. W. Tsang, A Simple Method for Generating Gamma Variables, ACM TOMS 26 (2000),
- * 363–372; below 1 the boost of its section 6 multiplies a draw of shape + 1 by U^(1/shape).
- */
-function gammaFromOne(shape: number, next: () => number, normal: () => number): number {
-  const d = shape - 1 / 3;
-  const c = 1 / Math.sqrt(9 * d);
-  for (;;) {
-    const x = normal();
-    const v = (1 + c * x) ** 3;
-    if (v <= 0) continue;
-    const u = next();
-    if (u < 1 - 0.0331 * x ** 4 || Math.log(u) < (x * x) / 2 + d * (1 - v + Math.log(v))) return d * v;
+  next(): number {
+    return ((this.bits() >>> 5) * 67_108_864 + (this.bits() >>> 6)) / 9_007_199_254_740_992;
+  }
+
+  /** Box–Muller (1958), second value thrown away: every call takes the same number of bits. */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
+  }
+
+  exponential(): number {
+    return Math.abs(Math.log(1 - this.next()));
+  }
+
+  /**
+   * For shapes from 1 on: G. Marsaglia, W. W. Tsang, A Simple Method for Generating Gamma Variables, ACM TOMS 26 (2000),
+   * 363–372; below 1 the boost of its section 6 multiplies a draw of shape + 1 by U^(1/shape).
+   */
+  gamma(shape: number): number {
+    return shape < 1 ? this.gammaFromOne(shape + 1) * (1 - this.next()) ** (1 / shape) : this.gammaFromOne(shape);
+  }
+
+  private gammaFromOne(shape: number): number {
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const v = (1 + c * x) ** 3;
+      if (v <= 0) continue;
+      const u = this.next();
+      if (u < 1 - 0.0331 * x ** 4 || Math.log(u) < (x * x) / 2 + d * (1 - v + Math.log(v))) return d * v;
+    }
+  }
+
+  int(lo: number, hi: number): number {
+    return lo + Math.floor(this.next() * (hi - lo + 1));
   }
 }
 
@@ -71,13 +87,14 @@ export function deriveSeed(...parts: readonly (string | number)[]): number {
 }
 
 /** Typed and length-prefixed, so that ('a', 'bc'), ('ab', 'c') and (1), ('1') part. */
-const encode = (parts: readonly (string | number)[]): string =>
-  parts
-    .map((part) => {
-      const text = typeof part === 'number' ? digits(part) : part;
-      return `${typeof part === 'number' ? 'n' : 's'}${text.length}:${text}`;
-    })
-    .join('');
+function encode(parts: readonly (string | number)[]): string {
+  let all = '';
+  for (const part of parts) {
+    const text = typeof part === 'number' ? digits(part) : part;
+    all += `${typeof part === 'number' ? 'n' : 's'}${text.length}:${text}`;
+  }
+  return all;
+}
 
 /** As String(value), which V8 keeps in its old space: at thousands of seeds a second memory would fill up with them. */
 const digits = (value: number): string => (Number.isSafeInteger(value) && value > 0 ? value.toFixed(0) : String(value));

@@ -6,6 +6,7 @@ import { errors } from 'undici';
 import type { Target } from '../deployment/target.ts';
 import { PlimsollError } from '../errors.ts';
 import { Connection, type ConnectionOwner, PendingRequest } from './connection.ts';
+import { objectList } from './object-list.ts';
 import { createRequestWriter, type RequestWriter } from './request.ts';
 import {
   type Connections,
@@ -43,7 +44,7 @@ class Pool implements Connections, ConnectionOwner {
   destroyed = false;
   private readonly writer: RequestWriter;
   private readonly all = new Set<Connection>();
-  private idle: Connection[] = [];
+  private readonly idle = objectList<Connection>();
   private readonly sweep: NodeJS.Timeout;
 
   constructor(url: URL) {
@@ -115,10 +116,11 @@ class Pool implements Connections, ConnectionOwner {
 
   private retire(): void {
     const now = performance.now();
-    this.idle = this.idle.filter((connection) => {
-      const stays = connection.isAlive && now < connection.idleUntilMs;
-      if (!stays) connection.drop(null);
-      return stays;
-    });
+    let kept = 0;
+    for (const connection of this.idle) {
+      if (connection.isAlive && now < connection.idleUntilMs) this.idle[kept++] = connection;
+      else connection.drop(null);
+    }
+    this.idle.length = kept;
   }
 }

@@ -34,8 +34,10 @@ export function syntheticPrompts(
       const writer = writers[shape.int(0, writers.length - 1)]!;
       const shared = traced === undefined ? [] : sharedBlocks(traced);
       const own = promptTokens - shared.reduce((sum, block) => sum + block.tokens, 0);
-      const texts = shared.map((block) => blockText(block.id, block.tokens));
-      if (own > 0) texts.push(textOf(writer, own, slot, slot.index));
+      const texts = [
+        ...shared.map((block) => blockText(block.id, block.tokens)),
+        ...(own > 0 ? [textOf(writer, own, slot, slot.index)] : []),
+      ];
       return { content: { prompt: texts.join(SEAM) }, promptTokens };
     },
     longest(outputTokens) {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { dueBy, phaseTimes, schedule, shard } from '../../src/load/arrivals.ts';
+import { dueBy, phaseTimes, schedule } from '../../src/load/arrivals.ts';
 import type { LoadPlan, OpenLoad, PhasePlan } from '../../src/load/plan.ts';
 import { firstFrom, type Trace } from '../../src/workload/trace.ts';
+import { slotsOf } from './slots.ts';
 
 function phase(load: Partial<OpenLoad>, rest: Partial<PhasePlan> = {}): PhasePlan {
   return {
@@ -34,7 +35,7 @@ function plannedTimes(each: PhasePlan, seed: number): number[] {
   return Array.from({ length: count }, () => next());
 }
 
-const allTimes = (each: LoadPlan): number[] => Array.from(shard(schedule(each), 0, 1), (slot) => slot.plannedMs);
+const allTimes = (each: LoadPlan): number[] => Array.from(slotsOf(schedule(each)), (slot) => slot.plannedMs);
 
 const gamma = (burstiness: number): OpenLoad['process'] => ({ gamma: { burstiness } });
 
@@ -246,9 +247,9 @@ describe('a schedule', () => {
     fc.assert(
       fc.property(openPlan, fc.integer({ min: 1, max: 7 }), (each, workers) => {
         const whole = schedule(each);
-        const slots = Array.from({ length: workers }, (_, k) => [...shard(whole, k, workers)]).flat();
+        const slots = Array.from({ length: workers }, (_, k) => [...slotsOf(whole, k, workers)]).flat();
         slots.sort((a, b) => a.request - b.request);
-        assert.deepEqual(slots, [...shard(whole, 0, 1)]);
+        assert.deepEqual(slots, [...slotsOf(whole)]);
         const expected = each.phases.flatMap((phase, index) =>
           [...plannedTimes(phase, each.seed)].map((plannedMs, position) => ({
             phase: index,
@@ -271,7 +272,7 @@ describe('a schedule', () => {
         const last = each.phases.at(-1)!;
         const tMs = share * (last.startMs + last.durationMs);
         const counts = each.phases.map(() => 0);
-        for (const slot of shard(schedule(each), 0, 1)) if (slot.plannedMs <= tMs) counts[slot.phase]! += 1;
+        for (const slot of slotsOf(schedule(each))) if (slot.plannedMs <= tMs) counts[slot.phase]! += 1;
         assert.deepEqual(dueBy(schedule(each), tMs), counts);
       }),
       { numRuns: 50 },
@@ -283,7 +284,7 @@ describe('a schedule', () => {
     const before = process.memoryUsage();
     let last = 0;
     let most = 0;
-    for (const slot of shard(schedule(million), 0, 1)) {
+    for (const slot of slotsOf(schedule(million))) {
       last = slot.request;
       if (last % 100_000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers);
     }
@@ -371,7 +372,7 @@ describe('a replay', () => {
           const trace = traceOf(at, speedup);
           const each = replayPlan(trace, cuts);
           const endMs = cuts.reduce((sum, cut) => sum + cut, 0);
-          const slots = Array.from({ length: n }, (_, k) => [...shard(schedule(each), k, n)]).flat();
+          const slots = Array.from({ length: n }, (_, k) => [...slotsOf(schedule(each), k, n)]).flat();
           slots.sort((a, b) => a.request - b.request);
           const expected = at.map((time) => time / speedup).filter((time) => time < endMs);
           assert.equal(slots.length, expected.length);

@@ -21,6 +21,22 @@ const planOf = (load: OfferedLoad): LoadPlan => ({
   stallTimeoutMs: 10_000,
 });
 
+const closedLoop: OfferedLoad = { kind: 'closed', users: 1, think: { constantMs: 0 } };
+const replay: OfferedLoad = {
+  kind: 'replay',
+  trace: {
+    hash: '',
+    speedup: 1,
+    atMs: Float64Array.of(0, 1),
+    promptTokens: Int32Array.of(1, 1),
+    outputTokens: Int32Array.of(1, 1),
+    blocks: null,
+  },
+  fromMs: 0,
+  first: 0,
+  requests: 2,
+};
+
 const NOWHERE = 'http://127.0.0.1:9';
 
 async function limber(
@@ -63,10 +79,25 @@ describe('limbering up', () => {
     assert.ok(rows.every(({ outcome }) => outcome === 'ok' || outcome === 'cut'));
   });
 
+  for (const second of [loadOf(50), closedLoop, replay])
+    test(`goes from one phase to the next where the load will (${second.kind})`, async () => {
+      const [phase] = planOf(loadOf(100)).phases;
+      const plan = {
+        ...planOf(loadOf(100)),
+        phases: [phase!, { ...phase!, name: 'round-2', startMs: 1_000, load: second }, { ...phase!, startMs: 2_000 }],
+      };
+      const rows: Timeline[] = [];
+      const job = { plan, target: { url: NOWHERE, headers: {} }, streamed: false, worker: 0, workers: 1 };
+      await limberUp({ job, workload: texts(), transport: openRaw, onUpdate: (update) => rows.push(...update.rows) });
+      for (const phase of [0, 1])
+        assert.ok(rows.filter((row) => row.phase === phase && row.outcome === 'ok').length >= 20, `phase ${phase}`);
+      assert.ok(rows.every((row) => row.phase < 2));
+    });
+
   test('takes the longer the more often the load repeats itself, up to a limit', async () => {
     const few = await limber({ load: loadOf(50), workload: texts(10, 2) });
     const many = await limber({ load: loadOf(50), workload: texts(10, 20_000) });
-    const users = await limber({ load: { kind: 'closed', users: 1, think: { constantMs: 0 } } });
+    const users = await limber({ load: closedLoop });
     const tooMany = await limber({ load: loadOf(1_000_000) });
     for (const { tookMs } of [many, users, tooMany]) assert.ok(few.tookMs + 500 < tookMs, `${few.tookMs}, ${tookMs}`);
     for (const { tookMs } of [many, users, tooMany]) assert.ok(tookMs < 5_000, `${tookMs}`);

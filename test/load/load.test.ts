@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { workloadSchema } from '../../src/config/schema.ts';
-import { schedule, shard } from '../../src/load/arrivals.ts';
+import { schedule } from '../../src/load/arrivals.ts';
 import { type LoadHooks, runLoad } from '../../src/load/load.ts';
 import type { LoadPlan, OfferedLoad, PhasePlan } from '../../src/load/plan.ts';
 import type { LoadResult } from '../../src/load/result.ts';
@@ -19,6 +19,7 @@ import { warmUp } from '../../src/load/warmup.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import { openConnections } from '../../src/transport/connections.ts';
 import type { WorkloadRef } from '../../src/workload/workload.ts';
+import { slotsOf } from './slots.ts';
 import {
   answer,
   content,
@@ -96,7 +97,7 @@ describe('an open-loop load', () => {
       [400, open(50, 'poisson')],
       [400, open(150)],
     ]);
-    const planned = [...shard(schedule(plan), 0, 1)];
+    const planned = [...slotsOf(schedule(plan))];
     const [, second] = schedule(plan).firstOf;
     const bodies: string[][] = [];
     for (const workers of [1, 2]) {
@@ -151,13 +152,16 @@ describe('an open-loop load', () => {
     const { result, rows } = await load(server.url, planOf([[200, open(50)]]), 2, {
       rehearse: () => {
         events.push('made');
-        return (batch) => {
-          rehearsed += batch.length;
+        return {
+          onRows: (batch) => {
+            rehearsed += batch.length;
+          },
+          close: async () => events.push('closed'),
         };
       },
       onStart: () => events.push(`${rehearsed > 0 ? 'some' : 'none'} rehearsed`),
     });
-    assert.deepEqual(events, ['made', 'made', 'some rehearsed']);
+    assert.deepEqual(events, ['made', 'made', 'closed', 'closed', 'some rehearsed']);
     assert.equal(rows.length, 10);
     assert.equal(result.phases[0]!.planned, 10);
     assert.equal(server.requests, 10);
@@ -165,9 +169,12 @@ describe('an open-loop load', () => {
 
   test('what a rehearsal throws is no reason not to start', async () => {
     await using server = await startTorture(stream(3));
-    const rehearse = () => () => {
-      throw new Error('broken');
-    };
+    const rehearse = () => ({
+      onRows: () => {
+        throw new Error('broken');
+      },
+      close: () => Promise.reject(new Error('broken too')),
+    });
     const { result } = await load(server.url, planOf([[100, open(50)]]), 1, { rehearse });
     assert.equal(result.end, 'complete');
   });

@@ -11,6 +11,7 @@ async function run(
   planned: readonly number[],
   onFire: (index: number) => void = () => {},
   signal = new AbortController().signal,
+  idle?: () => boolean,
 ): Promise<number[]> {
   const start = performance.now();
   const now = (): number => performance.now() - start;
@@ -22,6 +23,7 @@ async function run(
       fired.push(now());
       onFire(fired.length - 1);
     },
+    ...(idle && { idle }),
     now,
     signal,
   });
@@ -65,12 +67,34 @@ test('lets the event loop turn while it catches up', async () => {
   assert.ok(turns >= 10, `${turns} turns in 100 ms of catching up`);
 });
 
+test('sleeps in one piece where nothing is awaited, and from the first moment that something is in short ones', async (t) => {
+  const naps = t.mock.method(Atomics, 'wait');
+  let awaited = false;
+  for (let i = 0; i < 20; i++) {
+    awaited = false;
+    await run(
+      [2, 4],
+      (index) => (awaited = index === 0),
+      undefined,
+      () => !awaited,
+    );
+  }
+  const lengths = naps.mock.calls.map(({ arguments: given }) => given[3]!);
+  const long = lengths.filter((ms) => ms > 0.15);
+  assert.ok(long.length >= 15 && long.length <= 40, `${long.length} long naps before 20 times`);
+  assert.ok(lengths.length - long.length >= 60, `${lengths.length - long.length} short naps in 40 ms of waiting`);
+  assert.ok(
+    long.every((ms) => ms <= 2),
+    `${Math.max(...long)} ms`,
+  );
+});
+
 test('naps where the event loop has nothing to do, and not while it is kept busy', async (t) => {
   const naps = t.mock.method(Atomics, 'wait');
   // So near that no timer is set; often, for the first turns of anything are long ones.
   for (let i = 0; i < 20; i++) await run([2]);
   assert.ok(naps.mock.callCount() >= 60, `${naps.mock.callCount()} naps in 40 ms of idling`);
-  for (const { arguments: given } of naps.mock.calls) assert.ok(given[3]! <= 0.1, `a nap of ${given[3]} ms`);
+  for (const { arguments: given } of naps.mock.calls) assert.ok(given[3]! <= 0.15, `a nap of ${given[3]} ms`);
   naps.mock.resetCalls();
   let turns = 0;
   let over = false;

@@ -1,7 +1,7 @@
 // A load in virtual time: the same plan, arrivals and lengths as runLoad, answered by the simulated engine's model
 // as fast as it computes. A staged run takes milliseconds, so that stages and judge can be calibrated on thousands.
 
-import { schedule, shard } from '../../src/load/arrivals.ts';
+import { schedule } from '../../src/load/arrivals.ts';
 import { type LoadPlan, slotOf } from '../../src/load/plan.ts';
 import type { ClientPhaseHealth, LoadResult } from '../../src/load/result.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
@@ -10,6 +10,7 @@ import type { SimOptions } from '../../src/sim/model.ts';
 import { playVirtual, type VirtualRequest } from '../../src/sim/virtual.ts';
 import { createHistogram, recordMs } from '../../src/stats/histogram.ts';
 import type { Workload } from '../../src/workload/workload.ts';
+import { slotsOf } from './slots.ts';
 
 /** A client that is never late. */
 const ON_TIME = { p50: 0, p99: 0, p99AtLeast: 0, max: 0 };
@@ -28,7 +29,7 @@ export function playLoad(
   const whole = schedule(plan);
   const last = plan.phases.at(-1)!;
   const endMs = last.startMs + last.durationMs;
-  const slots = Array.from(shard(whole, 0, 1), ({ phase, index, plannedMs: atMs }) => {
+  const slots = Array.from(slotsOf(whole), ({ phase, index, plannedMs: atMs }) => {
     const { promptTokens, maxTokens } = workload.request(slotOf(plan, phase, index, atMs));
     return { atMs, phase, promptTokens, maxTokens };
   });

@@ -44,13 +44,21 @@ test('moments of the distributions are those of the textbook', () => {
   };
   const near = (actual: number, expected: number, tolerance: number) =>
     assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not near ${expected}`);
-  near(mean(random.next), 0.5, 0.005);
+  near(
+    mean(() => random.next()),
+    0.5,
+    0.005,
+  );
   near(
     mean(() => random.next() ** 2),
     1 / 3,
     0.005,
   );
-  near(mean(random.normal), 0, 0.015);
+  near(
+    mean(() => random.normal()),
+    0,
+    0.015,
+  );
   near(
     mean(() => random.normal() ** 2),
     1,
@@ -61,7 +69,11 @@ test('moments of the distributions are those of the textbook', () => {
     3,
     0.15,
   );
-  near(mean(random.exponential), 1, 0.015);
+  near(
+    mean(() => random.exponential()),
+    1,
+    0.015,
+  );
   near(
     mean(() => random.exponential() ** 2),
     2,

@@ -2,7 +2,7 @@
 // come, first served), whose capacity and latencies can be worked out on paper.
 
 import type { Config } from '../../src/config/schema.ts';
-import { schedule, shard } from '../../src/load/arrivals.ts';
+import { schedule } from '../../src/load/arrivals.ts';
 import type { LoadPlan, PhasePlan } from '../../src/load/plan.ts';
 import type { LoadResult } from '../../src/load/result.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
@@ -10,6 +10,7 @@ import { createMeasurer, type LoadEnd, type MeasurerInput } from '../../src/stag
 import { endOf } from '../../src/stages/phases.ts';
 import { createHistogram, recordMs } from '../../src/stats/histogram.ts';
 import type { Trace } from '../../src/workload/trace.ts';
+import { slotsOf } from '../load/slots.ts';
 
 export const TIMEOUT_MS = 20_000;
 
@@ -204,7 +205,7 @@ export function playQueue(
   const free = new Array<number>(servers).fill(0);
   const starts: number[] = [];
   const rows: Timeline[] = [];
-  for (const { request, phase, plannedMs: planned } of shard(schedule(plan), 0, 1)) {
+  for (const { request, phase, plannedMs: planned } of slotsOf(schedule(plan))) {
     const waiting = starts.filter((start) => start > planned).length;
     if (waiting >= limit) {
       rows.push(failure(planned, { request, phase, outcome: 'rejected', status: 429 }));

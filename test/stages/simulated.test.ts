@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { schedule, shard } from '../../src/load/arrivals.ts';
+import { schedule } from '../../src/load/arrivals.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import type { Outcome, Timeline } from '../../src/load/timeline.ts';
 import type { Sample } from '../../src/monitor/sample.ts';
@@ -13,6 +13,7 @@ import { planLinear } from '../../src/stages/linear.ts';
 import { endOf } from '../../src/stages/phases.ts';
 import { planStepSurge } from '../../src/stages/step-surge.ts';
 import { createRandom, deriveSeed } from '../../src/stats/random.ts';
+import { slotsOf } from '../load/slots.ts';
 import { common, failure, measure, near, row } from './scene.ts';
 
 const FAILED_AS: Readonly<Record<string, Outcome>> = {
@@ -24,7 +25,7 @@ const FAILED_AS: Readonly<Record<string, Outcome>> = {
 
 /** Prompts of 100–400 tokens and outputs of 16–48, for which the engine documents its capacity. */
 function simulate(plan: LoadPlan, options: Partial<SimOptions> = {}) {
-  const slots = [...shard(schedule(plan), 0, 1)];
+  const slots = [...slotsOf(schedule(plan))];
   const random = createRandom(deriveSeed(plan.seed, 'lengths'));
   const arrivals = slots.map(({ plannedMs: atMs }) => ({
     atMs,
