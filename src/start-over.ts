@@ -15,6 +15,8 @@ const FLAGS = [
   // Looking through the old space begins when 70 % of its room are used, and not as soon as less is left than a young
   // generation: that much was left after the exercise, so that each load was looked through in its first seconds.
   '--incremental-marking-soft-trigger=70',
+  // And that room is 48 MB, of which a load uses half: it is not looked through at all, unless it grows.
+  '--initial-old-space-size=48',
   // Compiled after so many calls and not after 3,000: in the exercise before a load (load/limber.ts), not during it.
   '--invocation-count-for-turbofan=500',
   // By one thread, which keeps little in hand at a time; what the exercise has for it at once waits and is not sent away.

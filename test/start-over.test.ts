@@ -13,6 +13,7 @@ const FLAGS = [
   '--single-threaded-gc',
   '--no-allocation-site-pretenuring',
   '--incremental-marking-soft-trigger=70',
+  '--initial-old-space-size=48',
   '--invocation-count-for-turbofan=500',
   '--v8-pool-size=1',
   '--concurrent-recompilation-queue-length=40',
