@@ -27,7 +27,6 @@ interface WindowSlot {
 
 export function createLiveFigures(plan: LoadPlan, now: () => number): LiveFigures {
   const window = objectList<WindowSlot>();
-  let newest: WindowSlot | null = null;
   const inFlight: number[] = [];
   const lastPhase = plan.phases.length - 1;
   /** What came since is not known yet. */
@@ -38,12 +37,13 @@ export function createLiveFigures(plan: LoadPlan, now: () => number): LiveFigure
 
   function slot(): WindowSlot {
     const number = Math.floor(now() / SLOT_MS);
-    if (newest === null || newest.number !== number) {
-      newest = { number, done: 0, tokens: 0, ttftMs: [] };
-      window.push(newest);
+    let last = window.at(-1);
+    if (last === undefined || last.number !== number) {
+      last = { number, done: 0, tokens: 0, ttftMs: [] };
+      window.push(last);
     }
     while (window[0]!.number <= number - WINDOW_SLOTS) window.shift();
-    return newest;
+    return last;
   }
 
   return {

@@ -1,6 +1,6 @@
 // Entry of a load worker's thread. In: workerData, then `warm`, `start` and perhaps `halt` messages. Out: `loaded`,
-// rehearsals, `ready` once it is warm, updates at least twice a second, and at the end the accounts; or `failed`, with what
-// can be said about it.
+// rehearsals, `ready` once it is warm, updates at least twice a second, and at the end the accounts; or `failed`, with
+// what can be said about it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, PlimsollError } from '../errors.ts';

@@ -6,26 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import { runShard, type ShardUpdate } from '../../src/load/shard.ts';
 import { openConnections } from '../../src/transport/connections.ts';
+import { planOf } from './plans.ts';
 import { type Script, startTorture, stream } from './torture.ts';
 
-const planOf = (perSecond: number, durationMs: number): LoadPlan => ({
-  stage: 'benchmark',
-  seed: 5,
-  drainMs: 5_000,
-  maxInFlight: 1_000,
-  requestTimeoutMs: 10_000,
-  stallTimeoutMs: 10_000,
-  phases: [
-    {
-      name: 'round-1',
-      kind: 'round',
-      startMs: 0,
-      durationMs,
-      load: { kind: 'open', process: 'constant', from: perSecond, to: perSecond },
-      pattern: 0,
-    },
-  ],
-});
+const steady = (perSecond: number, durationMs: number): LoadPlan =>
+  planOf([[durationMs, { kind: 'open', process: 'constant', from: perSecond, to: perSecond }]]);
 
 /** One shard in this thread, server beside it; the request with the number `breakAt` can't be made. */
 async function run(
@@ -63,11 +48,11 @@ const rowsOf = (updates: readonly ShardUpdate[]): number => updates.reduce((sum,
 
 describe('a shard', () => {
   test('tells of its rows several times a second where few come, and where many do in small parts', async () => {
-    const few = await run(planOf(20, 1_500), stream(1));
+    const few = await run(steady(20, 1_500), stream(1));
     assert.equal(rowsOf(few.updates), 30);
     // Every 400 ms, and at the end; fewer where this machine stood still.
     assert.ok(few.updates.length >= 3 && few.updates.length <= 6, `${few.updates.length} updates in 1.5 s`);
-    const many = await run(planOf(1_000, 1_000), stream(1));
+    const many = await run(steady(1_000, 1_000), stream(1));
     assert.equal(rowsOf(many.updates), 1_000);
     const sizes = many.updates.map(({ rows }) => rows.length);
     assert.ok(Math.max(...sizes) <= 64, `${Math.max(...sizes)} rows at once`);
@@ -75,7 +60,7 @@ describe('a shard', () => {
   });
 
   test('hands over what it has before it fails', async () => {
-    const { updates, error } = await run(planOf(100, 1_000), stream(1), 11);
+    const { updates, error } = await run(steady(100, 1_000), stream(1), 11);
     assert.match(String(error), /no text for this one/);
     assert.equal(rowsOf(updates), 10);
   });
@@ -83,14 +68,14 @@ describe('a shard', () => {
   test('takes long naps only where it awaits no answer', async (t) => {
     const naps = t.mock.method(Atomics, 'wait');
     const long = (): number => naps.mock.calls.filter(({ arguments: given }) => given[3]! > 0.2).length;
-    await run(planOf(50, 500), stream(1));
+    await run(steady(50, 500), stream(1));
     assert.ok(long() >= 5, `${long()} long naps before 25 sends of which nothing was in flight`);
     naps.mock.resetCalls();
     const slow: Script = async (connection) => {
       await pause(50);
       await stream(1)(connection);
     };
-    await run(planOf(50, 500), slow);
+    await run(steady(50, 500), slow);
     // Before the first send nothing is in flight either.
     assert.ok(long() <= 2, `${long()} long naps while answers were awaited`);
     assert.ok(naps.mock.callCount() > 50, `${naps.mock.callCount()} naps in all`);

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { workloadSchema } from '../../src/config/schema.ts';
 import { schedule } from '../../src/load/arrivals.ts';
 import { type LoadHooks, runLoad } from '../../src/load/load.ts';
-import type { LoadPlan, OfferedLoad, PhasePlan } from '../../src/load/plan.ts';
+import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
 import type { LoadResult } from '../../src/load/result.ts';
 import { runShard } from '../../src/load/shard.ts';
 import { startOf, type Timeline } from '../../src/load/timeline.ts';
@@ -19,6 +19,7 @@ import { warmUp } from '../../src/load/warmup.ts';
 import { createRandom } from '../../src/stats/random.ts';
 import { openConnections } from '../../src/transport/connections.ts';
 import type { WorkloadRef } from '../../src/workload/workload.ts';
+import { planOf } from './plans.ts';
 import { slotsOf } from './slots.ts';
 import {
   answer,
@@ -51,25 +52,6 @@ const open = (rate: number, process: 'poisson' | 'constant' = 'constant'): Offer
   from: rate,
   to: rate,
 });
-
-/** Phases one after the other. */
-function planOf(phases: readonly [durationMs: number, load: OfferedLoad][], rest: Partial<LoadPlan> = {}): LoadPlan {
-  let startMs = 0;
-  return {
-    stage: 'benchmark',
-    seed: 5,
-    drainMs: 5_000,
-    maxInFlight: 1_000,
-    requestTimeoutMs: 10_000,
-    stallTimeoutMs: 10_000,
-    phases: phases.map(([durationMs, load], index): PhasePlan => {
-      const phase: PhasePlan = { name: `round-${index + 1}`, kind: 'round', startMs, durationMs, load, pattern: 1 };
-      startMs += durationMs;
-      return phase;
-    }),
-    ...rest,
-  };
-}
 
 async function load(
   url: string,

@@ -8,6 +8,7 @@ import type { LoadPlan, OfferedLoad } from '../../src/load/plan.ts';
 import { newInFlight, runShard } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
 import { openConnections } from '../../src/transport/connections.ts';
+import { UNHURRIED } from './plans.ts';
 import { slotsOf } from './slots.ts';
 import { type Script, startTorture, stream } from './torture.ts';
 
@@ -19,12 +20,7 @@ const workload = {
 
 function planOf(...loads: readonly OfferedLoad[]): LoadPlan {
   return {
-    stage: 'benchmark',
-    seed: 5,
-    drainMs: 5_000,
-    maxInFlight: 1_000,
-    requestTimeoutMs: 10_000,
-    stallTimeoutMs: 10_000,
+    ...UNHURRIED,
     phases: loads.map((load, index) => ({
       name: `round-${index + 1}`,
       kind: 'round',
