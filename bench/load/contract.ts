@@ -172,6 +172,8 @@ export interface ServerAccount {
 export interface Cost {
   /** Between a quarter of the events (plain: requests) and the last one: what is compared. */
   readonly steadyCpuSeconds: number;
+  /** Of it in the kernel. Runs before 2026-11-30 do not say. */
+  readonly steadySystemSeconds?: number;
   /** Events, plain: requests, in that time. */
   readonly steadyUnits: number;
   readonly steadySeconds: number;

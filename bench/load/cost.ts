@@ -43,6 +43,7 @@ export function costOf(
     );
   return {
     steadyCpuSeconds: isUsable ? to.cpuSeconds - from.cpuSeconds : Number.NaN,
+    steadySystemSeconds: isUsable ? to.systemSeconds - from.systemSeconds : Number.NaN,
     steadyUnits: isUsable ? unitsOf(to.account) - unitsOf(from.account) : 0,
     steadySeconds: isUsable ? (to.account.nowMs - from.account.nowMs) / 1_000 : 0,
     loadCpuSeconds: at(end.lastWriteMs) - at(end.firstRequestMs),

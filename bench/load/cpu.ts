@@ -8,6 +8,8 @@ export interface Sample {
   readonly atMs: number;
   /** User and system time of all processes so far, children that were waited for included. */
   readonly cpuSeconds: number;
+  /** Of it, what the kernel took for them; to 10 ms a process. */
+  readonly systemSeconds: number;
   /** Largest resident memory so far (VmHWM), added up over the processes that are there now, `root` left out. */
   readonly memoryBytes: number;
 }
@@ -29,6 +31,7 @@ export function createMeter(root: number): Meter {
       return {
         atMs,
         cpuSeconds: ours.reduce((sum, stat) => sum + cpuSecondsOf(stat), 0),
+        systemSeconds: ours.reduce((sum, { systemTicks }) => sum + systemTicks, 0) / TICKS_PER_SECOND,
         memoryBytes: ours.reduce(
           (sum, { pid }) => sum + (pid === root ? 0 : (readProc(`${pid}/status`, parsePeakBytes) ?? 0)),
           0,
@@ -99,6 +102,8 @@ export interface Stat {
   readonly ownTicks: number;
   /** cutime and cstime: children that it has waited for. */
   readonly childTicks: number;
+  /** stime and cstime. */
+  readonly systemTicks: number;
 }
 
 /** proc(5), /proc/pid/stat. The name in brackets may hold anything, brackets and blanks too. */
@@ -113,6 +118,7 @@ export function parseStat(text: string): Stat {
     session: fields[3]!,
     ownTicks: fields[11]! + fields[12]!,
     childTicks: fields[13]! + fields[14]!,
+    systemTicks: fields[12]! + fields[14]!,
   };
 }
 

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pace } from '../../src/load/pacer.ts';
-import { wakeOnTime } from '../../src/load/priority.ts';
+import { takePrecedence } from '../../src/load/priority.ts';
 import { startOverForLoad } from '../../src/start-over.ts';
 import type { Answer, Job, StreamJob, ToolResult } from './contract.ts';
 import { quantilesOf } from './quantiles.ts';
@@ -202,7 +202,7 @@ const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 // As the client does: what differs is what they do, not how Node was started.
 startOverForLoad();
-wakeOnTime();
+takePrecedence();
 const [kind, folder] = process.argv.slice(2) as ['data' | 'onread' | 'pace' | 'send', string];
 const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8')) as Job;
 const result = await (kind === 'pace'

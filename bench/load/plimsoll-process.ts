@@ -11,7 +11,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { limberUp } from '../../src/load/limber.ts';
 import { type RowSink, runLoad } from '../../src/load/load.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import { putHelpersBehind, wakeOnTime } from '../../src/load/priority.ts';
+import { takePrecedence } from '../../src/load/priority.ts';
 import { type PackedRows, packRows, unpackRows } from '../../src/load/rows.ts';
 import { runShard, type ShardObserver, type ShardUpdate } from '../../src/load/shard.ts';
 import type { Timeline } from '../../src/load/timeline.ts';
@@ -83,8 +83,7 @@ async function measureLoad(): Promise<ToolResult> {
 /** The hot path alone, in this thread, so that each event can be set beside the server's stamp of it. */
 async function measureEvents(): Promise<ToolResult> {
   const connections = openConnections(target);
-  putHelpersBehind();
-  wakeOnTime();
+  takePrecedence();
   // Made beforehand and outside the heap: what is kept for the comparison must not be what the collector is busy with.
   const { eventsPerAnswer } = job as Extract<Job, { kind: 'stream' }>;
   const times = new Float64Array(job.requests * eventsPerAnswer);

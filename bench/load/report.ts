@@ -253,7 +253,7 @@ function memoryTable(sessions: Sessions): string {
 
 function peersTable(sessions: Sessions): string {
   const rows = ceilingsOf(sessions).map(({ tool, version, found, failure }) => {
-    if (found === null) return [tool, version, `can't run: ${oneLine(failure ?? '')}`, '', '', '', '', ''];
+    if (found === null) return [tool, version, `can't run: ${oneLine(failure ?? '')}`, '', '', '', '', '', ''];
     const runs = runsOf(sessions, `ceiling ${tool}`);
     const cost = (who: string): string => {
       const each = spreadOf(runs, who, eventsPerCpuSecond);
@@ -266,6 +266,7 @@ function peersTable(sessions: Sessions): string {
       cost(tool),
       cost('plimsoll'),
       cost('bare-onread'),
+      percentOf(spreadOf(runs, 'bare-onread', kernelShare)),
       ratio(ratioOf(runs, 'plimsoll', [tool], eventsPerCpuSecond, 'highest')),
       notesOf(runs, tool),
     ];
@@ -278,12 +279,16 @@ function peersTable(sessions: Sessions): string {
       'its CPU-s per million events',
       'Plimsoll’s at that rate',
       'a bare reader’s',
+      'of it in the kernel',
       'ratio',
       'notes',
     ],
     rows,
   );
 }
+
+const kernelShare: Value = ({ cost }) =>
+  cost.steadySystemSeconds === undefined ? null : cost.steadySystemSeconds / cost.steadyCpuSeconds;
 
 /** Runs that failed, each with its reason: nothing is silently missing. */
 function failures(sessions: Sessions): readonly string[] {

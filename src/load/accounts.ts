@@ -34,6 +34,7 @@ export interface Accounts {
   /** A slot that was due when the load was ended early. */
   unsent(phase: number): void;
   gap(phase: number, gapMs: number): void;
+  /** @param times good only until the call returns */
   ended(row: Timeline, times: TokenTimes): void;
   /** Reads this thread's meters; call about every 100 ms with the load's time and the connections that are open. */
   tick(nowMs: number, sockets: number): void;
@@ -128,7 +129,7 @@ export function createAccounts(plan: LoadPlan): Accounts {
       if (row.retried) phase.retries += 1;
       // Events of several tokens: the server's count is spread over the events as they came.
       const perChunk = row.chunks === 0 ? 0 : (row.outputTokens ?? row.chunks) / row.chunks;
-      for (const [index, count] of times.counts.entries()) addTokens(times.firstBucket + index, count * perChunk);
+      for (let i = 0; i < times.buckets; i++) addTokens(times.firstBucket + i, times.counts[i]! * perChunk);
     },
     tick,
     close() {

@@ -1,6 +1,7 @@
 // The body of one answer, read as it arrives: what failed in it, whether it is complete, how many tokens it bears.
 // Knows the API, not the transport and no clock; exchange.ts puts times to what it reports.
 
+import { HeldBytes } from './held-bytes.ts';
 import { createShaper, type Shape, type Shaper } from './shape.ts';
 import { type SseListener, SseParser, utf8Of } from './sse.ts';
 import { type Channel, type Reading, readBody, readError, readEvent, type Usage } from './stream.ts';
@@ -28,64 +29,51 @@ export interface Answer {
 /** Of a body that is kept whole (not streamed, or an error): more is read and thrown away. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 const KEPT_ERROR_BYTES = 8 * 1024;
+/** Of a stream without an event, to show what it was. */
+const SHOWN_BYTES = 160;
 
 export interface TokenListener {
   /** An event that bears tokens, inside read() or end() of its answer. */
   onToken(channel: Channel): void;
 }
 
-/**
- * @param streamed whether a stream was asked for
- * @param stream a new or cleared one: the answer, where that is a stream
- */
-export function createAnswer(
-  status: number,
-  contentType: string,
-  streamed: boolean,
-  listener: TokenListener,
-  stream: StreamAnswer,
-): Answer {
-  if (status >= 400) return createErrorAnswer(status);
-  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (status < 200 || status >= 300) return createOddAnswer(`status ${status}`);
-  if (type === 'text/html') return createOddAnswer('HTML instead of an answer');
-  // Servers that forget the content type of a stream are read as what was asked for.
-  const isJson = type === 'application/json' || (!streamed && type !== 'text/event-stream');
-  return isJson ? createWholeAnswer(streamed, listener) : stream;
+/** The answers of one exchange, one after the other. What can be used again is: made anew, it would be garbage of every request. */
+export class AnswerReader {
+  private readonly streamed: boolean;
+  private readonly stream: StreamAnswer;
+  private readonly whole: WholeAnswer;
+
+  /** @param streamed whether streams are asked for */
+  constructor(streamed: boolean, listener: TokenListener, shaper: Shaper) {
+    this.streamed = streamed;
+    this.stream = new StreamAnswer(listener, shaper);
+    this.whole = new WholeAnswer(streamed, listener);
+  }
+
+  /** New, or cleared since the last one. */
+  open(status: number, contentType: string): Answer {
+    if (status >= 400) return new ErrorAnswer(status);
+    const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+    if (status < 200 || status >= 300) return new OddAnswer(`status ${status}`);
+    if (type === 'text/html') return new OddAnswer('HTML instead of an answer');
+    // Servers that forget the content type of a stream are read as what was asked for.
+    const isJson = type === 'application/json' || (!this.streamed && type !== 'text/event-stream');
+    return isJson ? this.whole : this.stream;
+  }
+
+  clear(): void {
+    this.stream.clear();
+    this.whole.clear();
+  }
 }
 
-interface AnswerState {
-  failure: Failure | null;
-  done: boolean;
-  finish: string | null;
-  id: string | null;
-  usage: Usage | null;
-}
-const blank = (): AnswerState => ({ failure: null, done: false, finish: null, id: null, usage: null });
-
-/** The hot path: most events are of a known shape, and never parsed. */
-export class StreamAnswer implements Answer, AnswerState, SseListener {
+/** What is learnt of an answer as it is read. */
+class Learnt {
   failure: Failure | null = null;
   done = false;
   finish: string | null = null;
   id: string | null = null;
   usage: Usage | null = null;
-  /** Events that had to be parsed. */
-  parsed = 0;
-  private readonly listener: TokenListener;
-  private readonly parser: SseParser;
-  /** What came before its first event, to show where there is none. */
-  private head: ReturnType<typeof keep> | null = null;
-  private readonly shaper: Shaper;
-  /** Of its last event that fitted one. */
-  private shape: Shape | null = null;
-  private hasChunks = false;
-
-  constructor(listener: TokenListener, shaper = createShaper()) {
-    this.listener = listener;
-    this.shaper = shaper;
-    this.parser = new SseParser(this);
-  }
 
   /** For another answer. */
   clear(): void {
@@ -94,8 +82,33 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
     this.finish = null;
     this.id = null;
     this.usage = null;
+  }
+}
+
+/** The hot path: most events are of a known shape, and never parsed. */
+export class StreamAnswer extends Learnt implements Answer, SseListener {
+  /** Events that had to be parsed. */
+  parsed = 0;
+  private readonly listener: TokenListener;
+  private readonly parser: SseParser;
+  /** What came before its first event, to show where there is none. */
+  private readonly head = new HeldBytes(SHOWN_BYTES);
+  private readonly shaper: Shaper;
+  /** Of its last event that fitted one. */
+  private shape: Shape | null = null;
+  private hasChunks = false;
+
+  constructor(listener: TokenListener, shaper = createShaper()) {
+    super();
+    this.listener = listener;
+    this.shaper = shaper;
+    this.parser = new SseParser(this);
+  }
+
+  override clear(): void {
+    super.clear();
     this.parsed = 0;
-    this.head = null;
+    this.head.clear();
     this.shape = null;
     this.hasChunks = false;
     this.parser.clear();
@@ -103,16 +116,15 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
 
   read(chunk: Buffer): void {
     this.parser.push(chunk);
-    if (this.hasChunks) return;
-    this.head ??= keep(160);
-    this.head.push(chunk);
+    if (!this.hasChunks) this.head.push(chunk);
   }
 
   end(): void {
     this.parser.end();
     if (this.failure !== null) return;
     if (!this.hasChunks) {
-      this.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${this.head?.text() ?? ''}` };
+      const shown = this.head.text('utf8');
+      this.failure = { outcome: 'malformed', error: `no event of an answer in the stream: ${shown}` };
     } else if (!this.done && this.finish === null) {
       this.failure = { outcome: 'truncated', error: 'the stream ended without finish reason or [DONE]' };
     }
@@ -158,7 +170,6 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
       return;
     }
     this.hasChunks = true;
-    this.head = null;
     if (reading.token !== null && reading.finish === null) this.shaper.learn(data, event, raw);
   }
 
@@ -177,51 +188,85 @@ export class StreamAnswer implements Answer, AnswerState, SseListener {
   }
 }
 
-function createWholeAnswer(streamed: boolean, listener: TokenListener): Answer {
-  const state = blank();
-  const body = keep(KEPT_BYTES);
-  return Object.assign(state, {
-    read: body.push,
-    end() {
-      const reading = readBody(body.text());
-      if (streamed && reading.kind === 'chunk') {
-        state.failure = { outcome: 'malformed', error: 'a whole JSON body where a stream was asked for' };
-        return;
-      }
-      take(state, reading, listener);
-      if (state.failure === null && state.finish === null) {
-        state.failure = { outcome: 'truncated', error: 'the answer has no finish reason' };
-      }
-    },
-  });
+class WholeAnswer extends Learnt implements Answer {
+  private readonly streamed: boolean;
+  private readonly listener: TokenListener;
+  private readonly body = new HeldBytes(KEPT_BYTES);
+
+  /** @param streamed whether a stream was asked for, which it is not */
+  constructor(streamed: boolean, listener: TokenListener) {
+    super();
+    this.streamed = streamed;
+    this.listener = listener;
+  }
+
+  override clear(): void {
+    super.clear();
+    this.body.clear();
+  }
+
+  read(chunk: Buffer): void {
+    this.body.push(chunk);
+  }
+
+  end(): void {
+    const reading = readBody(this.body.text('utf8'));
+    if (this.streamed && reading.kind === 'chunk') {
+      this.failure = { outcome: 'malformed', error: 'a whole JSON body where a stream was asked for' };
+      return;
+    }
+    take(this, reading, this.listener);
+    if (this.failure === null && this.finish === null)
+      this.failure = { outcome: 'truncated', error: 'the answer has no finish reason' };
+  }
 }
 
-function createErrorAnswer(status: number): Answer {
-  const outcome = status === 429 || status === 503 ? 'rejected' : 'http_error';
-  const body = keep(KEPT_ERROR_BYTES);
-  // Known from the status on, so that a connection lost in the body does not turn it into something else.
-  const state = { ...blank(), failure: { outcome, error: `HTTP ${status}` } as Failure };
-  return Object.assign(state, {
-    read: body.push,
-    end() {
-      const words = readError(body.text());
-      if (words !== '') state.failure = { outcome, error: `HTTP ${status}: ${words}` };
-    },
-  });
+/** An answer that is none: what failed is known from its head on, its body has the words. */
+abstract class FailedAnswer implements Answer {
+  failure: Failure;
+  readonly done = false;
+  readonly finish = null;
+  readonly id = null;
+  readonly usage = null;
+  protected readonly body = new HeldBytes(KEPT_ERROR_BYTES);
+
+  constructor(outcome: Outcome, error: string) {
+    this.failure = { outcome, error };
+  }
+
+  read(chunk: Buffer): void {
+    this.body.push(chunk);
+  }
+
+  end(): void {
+    const words = this.words(this.body.text('utf8'));
+    if (words !== '') this.failure = { ...this.failure, error: `${this.failure.error}: ${words}` };
+  }
+
+  protected abstract words(body: string): string;
 }
 
-function createOddAnswer(what: string): Answer {
-  const body = keep(KEPT_ERROR_BYTES);
-  const state = { ...blank(), failure: { outcome: 'malformed', error: what } as Failure };
-  return Object.assign(state, {
-    read: body.push,
-    end() {
-      state.failure = { outcome: 'malformed', error: `${what}: ${body.text().replace(/<[^>]*>/g, ' ')}` };
-    },
-  });
+class ErrorAnswer extends FailedAnswer {
+  constructor(status: number) {
+    super(status === 429 || status === 503 ? 'rejected' : 'http_error', `HTTP ${status}`);
+  }
+
+  protected words(body: string): string {
+    return readError(body);
+  }
 }
 
-function take(state: AnswerState, reading: Reading, listener: TokenListener): void {
+class OddAnswer extends FailedAnswer {
+  constructor(what: string) {
+    super('malformed', what);
+  }
+
+  protected words(body: string): string {
+    return body.replace(/<[^>]*>/g, ' ');
+  }
+}
+
+function take(state: Learnt, reading: Reading, listener: TokenListener): void {
   switch (reading.kind) {
     case 'done':
       state.done = true;
@@ -247,20 +292,4 @@ export function countTokens(
 ): { tokens: number | null; source: TokenSource | null } {
   if (usage?.outputTokens != null) return { tokens: usage.outputTokens, source: 'usage' };
   return chunks > 0 ? { tokens: chunks, source: 'chunks' } : { tokens: null, source: null };
-}
-
-/** The first `limit` bytes of a body. */
-function keep(limit: number): { push(chunk: Uint8Array): void; text(): string } {
-  const pieces: Uint8Array[] = [];
-  let room = limit;
-  return {
-    push(chunk) {
-      if (room <= 0) return;
-      // Copied: a transport may use its buffer again.
-      const piece = Uint8Array.prototype.slice.call(chunk, 0, room);
-      pieces.push(piece);
-      room -= piece.length;
-    },
-    text: () => Buffer.concat(pieces).toString('utf8'),
-  };
 }

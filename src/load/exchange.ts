@@ -3,7 +3,7 @@
 
 import { PlimsollError } from '../errors.ts';
 import type { Connections, Controller, Handler } from '../transport/connections.ts';
-import { type Answer, countTokens, createAnswer, StreamAnswer, type TokenListener } from './answer.ts';
+import { type Answer, AnswerReader, countTokens, type TokenListener } from './answer.ts';
 import { type Shortage, shortageOf } from './limits.ts';
 import type { Shaper } from './shape.ts';
 import type { Channel } from './stream.ts';
@@ -41,7 +41,7 @@ export interface ClientOptions {
   onShortage?(shortage: Shortage): void;
   /** The client itself failed over an answer, which says nothing of the deployment either. */
   onFault?(error: unknown): void;
-  /** The request is over. Times of its token-bearing events are in `tokens`. */
+  /** The request is over. Times of its token-bearing events are in `tokens`, until the call returns. */
   onEnd(row: Timeline, tokens: TokenTimes): void;
 }
 
@@ -96,12 +96,12 @@ export class Exchange implements Handler, TokenListener {
   private firstByteAt = Number.NaN;
   private bytes = 0;
   private readonly tokens = new TokenMarks();
-  /** The answer, where that is a stream; clear between two. */
-  private readonly stream: StreamAnswer;
+  /** Clear between two answers. */
+  private readonly reader: AnswerReader;
 
   constructor(context: Context) {
     this.context = context;
-    this.stream = new StreamAnswer(this, context.shaper);
+    this.reader = new AnswerReader(context.streamed, this, context.shaper);
   }
 
   /**
@@ -171,8 +171,7 @@ export class Exchange implements Handler, TokenListener {
     this.lastByteAt = this.headersAt;
     this.status = status;
     this.serverId = ownText(textOf(headers['x-request-id']));
-    const type = textOf(headers['content-type']) ?? '';
-    this.answer = createAnswer(status, type, this.context.streamed, this, this.stream);
+    this.answer = this.reader.open(status, textOf(headers['content-type']) ?? '');
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
@@ -200,7 +199,7 @@ export class Exchange implements Handler, TokenListener {
     this.controller = null;
     this.answer = null;
     this.serverId = null;
-    this.stream.clear();
+    this.reader.clear();
     this.context.rest(this);
   }
 
@@ -270,21 +269,20 @@ export class Exchange implements Handler, TokenListener {
     const { tokens: marks } = this;
     const usage = this.answer?.usage ?? null;
     const { tokens, source } = countTokens(usage, marks.chunks);
-    const known = (value: number): number | null => (Number.isNaN(value) ? null : value);
-    const at = (time: number): number | null => known(time - this.context.originMs);
+    const { originMs } = this.context;
     this.context.onEnd(
       {
         request: this.number,
         phase: this.phase,
         worker: this.context.worker,
         plannedMs: this.plannedMs,
-        sentMs: this.sentAt - this.context.originMs,
-        headersMs: at(this.headersAt),
-        firstByteMs: at(this.firstByteAt),
+        sentMs: this.sentAt - originMs,
+        headersMs: known(this.headersAt - originMs),
+        firstByteMs: known(this.firstByteAt - originMs),
         firstTokenMs: known(marks.firstMs),
         firstContentMs: known(marks.firstContentMs),
         lastTokenMs: known(marks.lastMs),
-        endMs: endAt - this.context.originMs,
+        endMs: endAt - originMs,
         outcome,
         status: this.status,
         error: error === null ? null : sanitise(error, this.context.secrets),
@@ -301,10 +299,12 @@ export class Exchange implements Handler, TokenListener {
         retried: this.retried,
         serverId: sanitiseId(this.serverId ?? this.answer?.id ?? null),
       },
-      marks.times(),
+      marks,
     );
   }
 }
+
+const known = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 type Headers = Parameters<NonNullable<Handler['onResponseStart']>>[2];
 

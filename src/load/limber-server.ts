@@ -54,41 +54,46 @@ function pour(socket: Socket, pieces: readonly Buffer[], at: number): void {
   setImmediate(pour, socket, pieces, at + 1);
 }
 
-const EVENTS = 12;
+const EVENTS = 6;
 /** So many kinds of objects, and code that reads them is compiled for any: no engine's answer is news to it. */
 const KINDS = [0, 1, 2, 3, 4];
+/** Of each kind: ids differ from answer to answer, as words and counts do from event to event. */
+const ANSWERS_OF_A_KIND = 3;
+const ALL = Array.from({ length: ANSWERS_OF_A_KIND }, (_, number) => KINDS.map((kind) => ({ kind, number }))).flat();
 
 /** Members that no reader asks for: other objects to the compiler, the same answer. */
 const members = (kind: number): string => Array.from({ length: kind }, (_, i) => `"x${kind}${i}":null,`).join('');
 
-const ANSWERS = KINDS.map((kind) => {
+const ANSWERS = ALL.map(({ kind, number }) => {
   const more = members(kind);
-  const body = `{${more}"id":"x","object":"chat.completion","choices":[{${more}"index":0,"message":{${more}"role":"assistant","content":"word"},"finish_reason":"stop"}],"usage":{${more}"prompt_tokens":1,"completion_tokens":1}}`;
+  const body = `{${more}"id":"x${number}","object":"chat.completion","choices":[{${more}"index":0,"message":{${more}"role":"assistant","content":"word"},"finish_reason":"stop"}],"usage":{${more}"prompt_tokens":1,"completion_tokens":1}}`;
   return Buffer.from(
-    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: x${number}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
 });
 
-const STREAMS = KINDS.map((kind) => {
+const STREAMS = ALL.map(({ kind, number }) => {
   const more = members(kind);
   const event = (choice: string, usage = ''): string =>
-    `data: {${more}"id":"x","object":"chat.completion.chunk","choices":[{${more}"index":0,${choice}}]${usage}}\n\n`;
-  const usage = `{${more}"prompt_tokens":1,"completion_tokens":${EVENTS}}`;
+    `data: {${more}"id":"x${number}","object":"chat.completion.chunk","choices":[{${more}"index":0,${choice}}]${usage}}\n\n`;
+  const usage = (tokens: number): string => `{${more}"prompt_tokens":1,"completion_tokens":${tokens}}`;
+  const word = (at: number): string =>
+    event(
+      `"delta":{${more}"content":" ${'word'.repeat(at % 4)}."},"finish_reason":null`,
+      // Some engines send it with every event.
+      kind % 2 === 0 ? '' : `,"usage":${usage(at)}`,
+    );
   const ends = [
     event(`"delta":{},"finish_reason":"stop"`),
-    `data: {${more}"id":"x","object":"chat.completion.chunk","choices":[],"usage":${usage}}\n\n`,
+    `data: {${more}"id":"x${number}","object":"chat.completion.chunk","choices":[],"usage":${usage(EVENTS)}}\n\n`,
     'data: [DONE]\n\n',
   ];
-  const word = event(
-    `"delta":{${more}"content":" word"},"finish_reason":null`,
-    // Some engines send it with every event.
-    kind % 2 === 0 ? '' : `,"usage":${usage}`,
-  );
   return [
-    'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: x\r\ntransfer-encoding: chunked\r\n\r\n',
+    `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: x${number}\r\ntransfer-encoding: chunked\r\n\r\n`,
     httpChunk(event(`"delta":{${more}"role":"assistant","content":""},"finish_reason":null`)),
-    ...new Array<string>(EVENTS).fill(httpChunk(word)),
-    `${httpChunk(ends.join(''))}0\r\n\r\n`,
+    ...Array.from({ length: EVENTS }, (_, index) => httpChunk(word(index + 1))),
+    // Several chunks that come with one read.
+    `${ends.map(httpChunk).join('')}0\r\n\r\n`,
   ].map((text) => Buffer.from(text));
 });
 

@@ -12,6 +12,7 @@ import { createExerciseServer } from './limber-server.ts';
 import { openFilesNow, readLimits } from './limits.ts';
 import { type LoadPlan, slotOf } from './plan.ts';
 import { runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
+import { COMPILERS, cpuMsOf, threadsNamed } from './threads.ts';
 
 export interface LimberOptions {
   /** Of the load to come. */
@@ -22,61 +23,106 @@ export interface LimberOptions {
   /** What the load's own updates go to, or something like it. */
   onUpdate(update: ShardUpdate): void;
   readonly observer?: ShardObserver;
+  /** CPU time that compiling has taken in this process, in ms; null = unknown. Absent: as the system says. */
+  compiledMs?(): number | null;
 }
 
 /** Closures that a function has been made into this often are no longer compiled for one of them. */
-const SHORT_ROUNDS = 4;
-const SHORT_MS = 40;
-/** Between rounds: what waits for the compiler gets the core. */
-const REST_MS = 20;
-const LAST_REST_MS = 150;
+const SHORT_ROUNDS = { count: 4, ms: 40 };
+/** By how often the load will repeat itself; mostly they end sooner, after so many in which the compiler did little. */
+const ROUNDS = { ms: 100, least: 2, most: 12, quiet: 2 };
+/** Of the load, to a round of exercise. */
+const REPEATS_PER_ROUND = 400;
+/** However long the compiler takes. */
+const MOST_MS = 5_000;
+/** Between rounds the compiler gets the core, until it wants no more of it. */
+const REST = { ms: 20, mostMs: 400, compiledMs: 2 };
+/** Where it does not show what it does. */
+const UNSEEN_REST_MS = 60;
+/** Of CPU time, after a round: the next would teach it nothing. */
+const LITTLE_MS = 10;
 const DRAIN_MS = 100;
 /** The pacer's long sleep is in it. */
 const LEAD_MS = 10;
 /** Not whole: planned times and rates are to be doubles, as most are. */
-const PER_SECOND = { streams: 1_000.5, answers: 4_000.5 };
-/** By how often the load will repeat itself. */
-const LAST_MS = { least: 150, most: 1_200 };
-/** Of the load, to a millisecond of exercise. */
-const REPEATS_PER_MS = 4;
+const PER_SECOND = { streams: 2_000.5, answers: 4_000.5 };
 const MAX_IN_FLIGHT = 100;
 /** Of this process, for a request in flight: both ends of its connection, and as many to spare. */
 const FILES_EACH = 4;
 
 /**
- * Half a second to a second and a half, by the number of requests to come. Never fails: a load that starts cold is
- * still one.
+ * Half a second to two and a half on a core that others do not use, by the number of requests to come. Never fails: a
+ * load that starts cold is still one.
  */
-export async function limberUp({ job, workload, transport, onUpdate, observer }: LimberOptions): Promise<void> {
+export async function limberUp(options: LimberOptions): Promise<void> {
+  const { job, workload, compiledMs = compilerCpuMs } = options;
   const server = createExerciseServer(job.streamed);
+  const untilMs = performance.now() + MOST_MS;
   try {
-    const target = { url: await server.listen(), headers: {} };
-    const perSecond = job.streamed ? PER_SECOND.streams : PER_SECOND.answers;
-    const lastMs = Math.min(LAST_MS.most, Math.max(LAST_MS.least, repeats(job, workload) / REPEATS_PER_MS));
-    const files = (readLimits().openFiles ?? Number.POSITIVE_INFINITY) - (openFilesNow() ?? 0);
-    const maxInFlight = Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(files / FILES_EACH / job.workers)));
-    for (const durationMs of [...new Array<number>(SHORT_ROUNDS).fill(SHORT_MS), lastMs]) {
-      const connections = transport(target, {});
-      // The long one has one phase: rows of a second would all come before what is its steady part in the load.
-      const phases = job.plan.phases.slice(0, durationMs === lastMs ? 1 : 2);
-      const plan = planOf({ ...job.plan, phases }, perSecond, durationMs, maxInFlight);
-      const control = { halt: AbortSignal.timeout(durationMs), cut: AbortSignal.timeout(durationMs + DRAIN_MS) };
-      const originMs = performance.now() + LEAD_MS;
-      const round = { ...job, plan, target, worker: 0, workers: 1, inFlight: undefined };
-      try {
-        await runShard(round, workload, connections, originMs, control, onUpdate, observer);
-      } finally {
-        await connections.destroy();
-      }
-      await pause(REST_MS);
+    const url = await server.listen();
+    for (let round = 0; round < SHORT_ROUNDS.count; round++) {
+      await exercise(options, url, { ms: SHORT_ROUNDS.ms, phases: 2 });
+      await rest(compiledMs);
     }
-    await pause(LAST_REST_MS);
+    const most = Math.min(ROUNDS.most, Math.max(ROUNDS.least, repeats(job, workload) / REPEATS_PER_ROUND));
+    let quiet = 0;
+    for (let round = 1; round <= most && quiet < ROUNDS.quiet && performance.now() < untilMs; round++) {
+      // Of one phase: rows of a second would all come before what is its steady part in the load.
+      await exercise(options, url, { ms: ROUNDS.ms, phases: 1 });
+      const compiled = await rest(compiledMs);
+      quiet = compiled !== null && compiled < LITTLE_MS ? quiet + 1 : 0;
+    }
   } catch {
     // Cold, then: the delays that this costs are recorded.
   } finally {
     server.close();
   }
 }
+
+interface Round {
+  readonly ms: number;
+  /** Of the plan: as many from its first on. */
+  readonly phases: number;
+}
+
+async function exercise({ job, workload, transport, onUpdate, observer }: LimberOptions, url: string, round: Round) {
+  const target = { url, headers: {} };
+  const files = (readLimits().openFiles ?? Number.POSITIVE_INFINITY) - (openFilesNow() ?? 0);
+  const maxInFlight = Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(files / FILES_EACH / job.workers)));
+  const phases = job.plan.phases.slice(0, round.phases);
+  const perSecond = job.streamed ? PER_SECOND.streams : PER_SECOND.answers;
+  const plan = planOf({ ...job.plan, phases }, perSecond, round.ms, maxInFlight);
+  const control = { halt: AbortSignal.timeout(round.ms), cut: AbortSignal.timeout(round.ms + DRAIN_MS) };
+  const originMs = performance.now() + LEAD_MS;
+  const alone = { ...job, plan, target, worker: 0, workers: 1, inFlight: undefined };
+  const connections = transport(target, {});
+  try {
+    await runShard(alone, workload, connections, originMs, control, onUpdate, observer);
+  } finally {
+    await connections.destroy();
+  }
+}
+
+/**
+ * Until the compiler rests too.
+ * @returns ms of CPU that it has used meanwhile; null where it does not show that
+ */
+async function rest(compiledMs: () => number | null): Promise<number | null> {
+  const before = compiledMs();
+  if (before === null) {
+    await pause(UNSEEN_REST_MS);
+    return null;
+  }
+  const untilMs = performance.now() + REST.mostMs;
+  for (let last = before; ; ) {
+    await pause(REST.ms);
+    const now = compiledMs() ?? last;
+    if (now - last < REST.compiledMs || performance.now() >= untilMs) return now - before;
+    last = now;
+  }
+}
+
+const compilerCpuMs = (): number | null => cpuMsOf(threadsNamed(COMPILERS));
 
 /** How often the load to come will do the same: events and requests, as far as can be foreseen. */
 function repeats({ plan, streamed }: ShardJob, workload: Workload): number {

@@ -5,6 +5,8 @@
 // Text is Latin-1 throughout: one character a byte, so that UTF-8 may be split anywhere and JSON reads the same in
 // it; utf8Of() makes it what people read.
 
+import { HeldBytes } from './held-bytes.ts';
+
 export interface SseListener {
   /**
    * @param event the field of that name, '' where there was none
@@ -19,18 +21,13 @@ export interface SseListener {
 }
 
 const LF = 10;
-/** A buffer above this is given back once its line is read. */
-const HELD_BYTES = 65_536;
-const NOTHING = Buffer.alloc(0);
 
 export const utf8Of = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
 export class SseParser {
   private readonly listener: SseListener;
-  // The unfinished line of earlier chunks: a buffer that doubles, so that a line of a megabyte in one-byte packets
-  // is copied a few times and not once a packet.
-  private held = NOTHING;
-  private heldLength = 0;
+  /** The unfinished line of earlier chunks. */
+  private readonly held = new HeldBytes();
   private afterCr = false;
   private first = true;
   private data: string | null = null;
@@ -42,7 +39,7 @@ export class SseParser {
 
   /** For another stream. */
   clear(): void {
-    this.heldLength = 0;
+    this.held.clear();
     this.afterCr = false;
     this.first = true;
     this.data = null;
@@ -82,22 +79,22 @@ export class SseParser {
         if (next === length) this.afterCr = true;
         else if (text.charCodeAt(next) === LF) next += 1;
       }
-      if (this.heldLength > 0) this.line(this.release(chunk.subarray(at, end)));
+      if (this.held.length > 0) this.line(this.release(chunk.subarray(at, end)));
       else if (end > at || this.first) this.line(text.slice(at, end));
       else this.dispatch(eventAt === -1 ? null : text.slice(eventAt, next));
       at = next;
     }
-    if (at < length) this.hold(chunk.subarray(at));
+    if (at < length) this.held.push(chunk.subarray(at));
   }
 
   /** The stream is over: gives the event that lacks its terminator. */
   end(): void {
-    if (this.heldLength > 0) this.line(this.release(NOTHING));
+    if (this.held.length > 0) this.line(this.release());
     this.dispatch(null);
   }
 
   private isBetweenEvents(): boolean {
-    return this.heldLength === 0 && this.data === null && this.event === '';
+    return this.held.length === 0 && this.data === null && this.event === '';
   }
 
   private line(text: string): void {
@@ -128,23 +125,11 @@ export class SseParser {
     if (data !== null) this.listener.onEvent(data, event, raw);
   }
 
-  private hold(bytes: Buffer): void {
-    const needed = this.heldLength + bytes.length;
-    if (needed > this.held.length) {
-      const larger = Buffer.allocUnsafe(Math.max(256, needed, this.held.length * 2));
-      this.held.copy(larger, 0, 0, this.heldLength);
-      this.held = larger;
-    }
-    bytes.copy(this.held, this.heldLength);
-    this.heldLength = needed;
-  }
-
   /** The line whose end has come. */
-  private release(rest: Buffer): string {
-    this.hold(rest);
-    const text = this.held.toString('latin1', 0, this.heldLength);
-    this.heldLength = 0;
-    if (this.held.length > HELD_BYTES) this.held = NOTHING;
+  private release(rest?: Buffer): string {
+    if (rest !== undefined) this.held.push(rest);
+    const text = this.held.text('latin1');
+    this.held.clear();
     return text;
   }
 }

@@ -2,24 +2,26 @@
 
 import { type Channel, isVisible } from './stream.ts';
 
-/** How many came in each bucket of TOKEN_BUCKET_MS, from the first one on. */
+/** How many came in each bucket of TOKEN_BUCKET_MS. */
 export interface TokenTimes {
   readonly firstBucket: number;
+  readonly buckets: number;
+  /** Of each bucket from the first on; behind them may stand what earlier answers left. */
   readonly counts: readonly number[];
 }
 export const TOKEN_BUCKET_MS = 100;
 
 /** Made once and cleared for each answer: see Exchange. */
-export class TokenMarks {
+export class TokenMarks implements TokenTimes {
   firstMs = Number.NaN;
   firstContentMs = Number.NaN;
   lastMs = Number.NaN;
   chunks = 0;
   /** Those that came with the read of the one before. */
   coalesced = 0;
-  private firstBucket = 0;
-  private buckets = 0;
-  private readonly counts: number[] = [];
+  firstBucket = 0;
+  buckets = 0;
+  readonly counts: number[] = [];
 
   clear(): void {
     this.firstMs = Number.NaN;
@@ -47,10 +49,6 @@ export class TokenMarks {
     this.chunks += 1;
     this.lastMs = tMs;
     return gapMs;
-  }
-
-  times(): TokenTimes {
-    return { firstBucket: this.firstBucket, counts: this.counts.slice(0, this.buckets) };
   }
 
   private count(bucket: number): void {

@@ -11,7 +11,7 @@ import { schedule } from './arrivals.ts';
 import { monotonicOffsetMs } from './clock.ts';
 import { limberUp } from './limber.ts';
 import { readLimits } from './limits.ts';
-import { putHelpersBehind, wakeOnTime } from './priority.ts';
+import { takePrecedence } from './priority.ts';
 import { type PackedRows, packRows } from './rows.ts';
 import { runShard, type ShardJob, type ShardUpdate } from './shard.ts';
 import { createWarmer } from './warm.ts';
@@ -90,8 +90,7 @@ async function work(port: MessagePort, job: WorkerJob): Promise<void> {
     schedule(job.plan);
     tell(port, { kind: 'loaded' });
     await warm.promise;
-    putHelpersBehind();
-    wakeOnTime();
+    takePrecedence();
     await limberUp({ job, workload, transport: transportFor(job.target), onUpdate: reporter('rehearsal') });
     await createWarmer(job, connections, readLimits()).first();
     tell(port, { kind: 'ready' });

@@ -15,7 +15,11 @@ export interface Random {
 }
 
 /** A generator; 7 and '7' are different seeds. Not for cryptography. */
-export const createRandom = (seed: number | string): Random => new Sfc32(encode([seed]));
+export function createRandom(seed: number | string): Random {
+  text.clear();
+  text.add(seed);
+  return new Sfc32(text);
+}
 
 /** A class, and no closures: a load makes several for each of its requests. */
 class Sfc32 implements Random {
@@ -24,10 +28,10 @@ class Sfc32 implements Random {
   private c: number;
   private counter = 1;
 
-  constructor(seed: string) {
-    this.a = murmur3(seed, 1);
-    this.b = murmur3(seed, 2);
-    this.c = murmur3(seed, 3);
+  constructor(seed: SeedText) {
+    this.a = seed.hash(1);
+    this.b = seed.hash(2);
+    this.c = seed.hash(3);
     for (let i = 0; i < 12; i++) this.bits();
   }
 
@@ -82,36 +86,97 @@ class Sfc32 implements Random {
 
 /** A seed (whole, below 2⁴⁸) for one purpose, from what names it: `deriveSeed(seed, 'lengths', phase, i)`. */
 export function deriveSeed(...parts: readonly (string | number)[]): number {
-  const text = encode(parts);
-  return (murmur3(text, 4) & 0xffff) * 4_294_967_296 + (murmur3(text, 5) >>> 0);
+  text.clear();
+  for (let i = 0; i < parts.length; i++) text.add(parts[i]!);
+  return (text.hash(4) & 0xffff) * 4_294_967_296 + (text.hash(5) >>> 0);
 }
 
-/** Typed and length-prefixed, so that ('a', 'bc'), ('ab', 'c') and (1), ('1') part. */
-function encode(parts: readonly (string | number)[]): string {
-  let all = '';
-  for (const part of parts) {
-    const text = typeof part === 'number' ? digits(part) : part;
-    all += `${typeof part === 'number' ? 'n' : 's'}${text.length}:${text}`;
+/**
+ * What a seed is hashed from: its parts, typed and length-prefixed, so that ('a', 'bc'), ('ab', 'c') and (1), ('1')
+ * part. UTF-16 code units in a buffer that is used again: as strings they were a third of a sender's garbage.
+ */
+class SeedText {
+  private units = new Uint16Array(256);
+  private length = 0;
+
+  clear(): void {
+    this.length = 0;
   }
-  return all;
-}
 
-/** As String(value), which V8 keeps in its old space: at thousands of seeds a second memory would fill up with them. */
-const digits = (value: number): string => (Number.isSafeInteger(value) && value > 0 ? value.toFixed(0) : String(value));
-
-/** MurmurHash3 x86_32 over UTF-16 code units, two to a block. */
-function murmur3(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i += 2) {
-    let block = text.charCodeAt(i) | ((i + 1 < text.length ? text.charCodeAt(i + 1) : 0) << 16);
-    block = Math.imul(block, 0xcc9e2d51);
-    block = (block << 15) | (block >>> 17);
-    hash ^= Math.imul(block, 0x1b873593);
-    hash = (hash << 13) | (hash >>> 19);
-    hash = (Math.imul(hash, 5) + 0xe6546b64) | 0;
+  add(part: string | number): void {
+    if (typeof part === 'string') this.string(STRING, part);
+    // Mostly an index, a seed or a phase.
+    else if (Number.isSafeInteger(part) && part >= 0) this.whole(part);
+    else this.string(NUMBER, String(part));
   }
-  hash ^= text.length * 2;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+
+  /** MurmurHash3 x86_32, two code units to a block. */
+  hash(seed: number): number {
+    const { units, length } = this;
+    let hash = seed;
+    for (let i = 0; i < length; i += 2) {
+      let block = units[i]! | ((i + 1 < length ? units[i + 1]! : 0) << 16);
+      block = Math.imul(block, 0xcc9e2d51);
+      block = (block << 15) | (block >>> 17);
+      hash ^= Math.imul(block, 0x1b873593);
+      hash = (hash << 13) | (hash >>> 19);
+      hash = (Math.imul(hash, 5) + 0xe6546b64) | 0;
+    }
+    hash ^= length * 2;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return hash ^ (hash >>> 16);
+  }
+
+  private string(type: number, value: string): void {
+    this.prefix(type, value.length);
+    for (let i = 0; i < value.length; i++) this.units[this.length++] = value.charCodeAt(i);
+  }
+
+  private whole(value: number): void {
+    const digits = digitsOf(value);
+    this.prefix(NUMBER, digits);
+    this.digits(value, digits);
+  }
+
+  private prefix(type: number, length: number): void {
+    this.reserve(length + PREFIX);
+    this.units[this.length++] = type;
+    this.digits(length, digitsOf(length));
+    this.units[this.length++] = COLON;
+  }
+
+  private digits(value: number, count: number): void {
+    let left = value;
+    for (let at = this.length + count - 1; at >= this.length; at--) {
+      const rest = Math.floor(left / 10);
+      this.units[at] = ZERO + (left - rest * 10);
+      left = rest;
+    }
+    this.length += count;
+  }
+
+  private reserve(more: number): void {
+    const needed = this.length + more;
+    if (needed <= this.units.length) return;
+    const larger = new Uint16Array(Math.max(needed, this.units.length * 2));
+    larger.set(this.units);
+    this.units = larger;
+  }
 }
+
+function digitsOf(value: number): number {
+  let count = 1;
+  for (let limit = 10; limit <= value; limit *= 10) count += 1;
+  return count;
+}
+
+const NUMBER = 'n'.charCodeAt(0);
+const STRING = 's'.charCodeAt(0);
+const COLON = ':'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+/** Room for a part's type, its length and the colon. */
+const PREFIX = 20;
+
+/** One for all of a thread: nothing is in it but between two lines of one call. */
+const text = new SeedText();

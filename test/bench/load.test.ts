@@ -34,7 +34,8 @@ const STAT =
   '42 (a ) (b) c) S 7 42 40 0 -1 4194304 100 200 0 0 150 50 30 20 20 0 1 0 99 1000 10 18446744073709551615 0';
 
 test('a process’s CPU is read past a name with brackets and blanks, with and without its children', () => {
-  assert.deepEqual(parseStat(STAT), { pid: 42, parent: 7, session: 40, ownTicks: 200, childTicks: 50 });
+  const ticks = { ownTicks: 200, childTicks: 50, systemTicks: 70 };
+  assert.deepEqual(parseStat(STAT), { pid: 42, parent: 7, session: 40, ...ticks });
   assert.equal(cpuSecondsIn(STAT), 2.5);
   assert.equal(parsePeakBytes('Name:\tx\nVmHWM:\t    1000 kB\nVmRSS:\t 900 kB\n'), 1_024_000);
   assert.equal(parsePeakBytes('Name:\tzombie\n'), 0);
@@ -53,7 +54,8 @@ test('the time that a host kept from a core is read core by core, and the core t
 });
 
 test('the family of a tool is its session and all descendants, also those that left the session or lost their parent', () => {
-  const stat = (pid: number, parent: number, session: number) => ({ pid, parent, session, ownTicks: 0, childTicks: 0 });
+  const ticks = { ownTicks: 0, childTicks: 0, systemTicks: 0 };
+  const stat = (pid: number, parent: number, session: number) => ({ pid, parent, session, ...ticks });
   const all = [stat(10, 1, 10), stat(11, 10, 10), stat(12, 1, 10), stat(13, 11, 13), stat(14, 13, 14), stat(20, 1, 20)];
   assert.deepEqual(
     familyOf(10, all)
@@ -71,8 +73,9 @@ test('the CPU time of a child of a child is counted while it runs', {
   const shell = spawn('sh', ['-c', `"$0" -e '${burn}' & wait`, process.execPath], { detached: true });
   try {
     await once(shell.stdout, 'data');
-    const { cpuSeconds, memoryBytes } = createMeter(shell.pid!).sample();
+    const { cpuSeconds, systemSeconds, memoryBytes } = createMeter(shell.pid!).sample();
     assert.ok(cpuSeconds > 0.02, `${cpuSeconds} s`);
+    assert.ok(systemSeconds <= cpuSeconds + 0.02, `${systemSeconds} of ${cpuSeconds} s`);
     assert.ok(memoryBytes > 10e6, `${memoryBytes} bytes`);
   } finally {
     process.kill(-shell.pid!, 'SIGKILL');
@@ -83,6 +86,7 @@ const reading = (nowMs: number, cpuSeconds: number, events: number, lateMs = 1):
   atMs: nowMs,
   lateMs,
   cpuSeconds,
+  systemSeconds: cpuSeconds / 4,
   memoryBytes: 1,
   account: {
     requests: 1,
@@ -109,6 +113,7 @@ test('steady cost leaves out what came before a quarter of the events and after 
   const cost = costOf(readings, 'stream', 12, readings.at(-1)!.account);
   assert.equal(cost.steadyUnits, 60);
   assert.equal(cost.steadyCpuSeconds, 1);
+  assert.equal(cost.steadySystemSeconds, 0.25);
   assert.equal(cost.steadySeconds, 0.4);
   // From 100 ms (2 s by interpolation) to 900 ms (7 s).
   assert.equal(cost.loadCpuSeconds, 5);
@@ -126,8 +131,8 @@ test('a reading whose parts are of different moments prices nothing', () => {
 
 test('CPU between two readings is interpolated, and outside of them that of the nearest', () => {
   const samples = [
-    { atMs: 10, cpuSeconds: 1, memoryBytes: 0 },
-    { atMs: 20, cpuSeconds: 3, memoryBytes: 0 },
+    { atMs: 10, cpuSeconds: 1, systemSeconds: 0, memoryBytes: 0 },
+    { atMs: 20, cpuSeconds: 3, systemSeconds: 0, memoryBytes: 0 },
   ];
   assert.deepEqual(
     [0, 10, 15, 20, 99].map((atMs) => cpuAt(samples, atMs)),

@@ -24,7 +24,7 @@ const plan: LoadPlan = {
 };
 const row = (phase: number, retried: boolean): Timeline =>
   ({ phase, plannedMs: 0, sentMs: 0.5, retried, chunks: 0, outputTokens: null }) as Timeline;
-const NO_TOKENS = { firstBucket: 0, counts: [] };
+const NO_TOKENS = { firstBucket: 0, buckets: 0, counts: [] };
 
 test('each phase has its own retries, peak of connections and open files, and their limits', () => {
   const books = [0, 1].map((worker) => {

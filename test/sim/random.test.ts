@@ -12,6 +12,42 @@ test('the same seed gives the same numbers for ever', () => {
 const PINNED = [488, 463, 73];
 const PINNED_SEED = 148375223806331;
 
+/** MurmurHash3 x86_32 of `typelength:text` for each part, as a text. */
+function plainSeed(parts: readonly (string | number)[]): number {
+  const text = parts.map((part) => `${typeof part === 'number' ? 'n' : 's'}${String(part).length}:${part}`).join('');
+  const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
+  const hash = (seed: number): number => {
+    let h = seed;
+    for (let i = 0; i < text.length; i += 2) {
+      const block = text.charCodeAt(i) | ((text.charCodeAt(i + 1) || 0) << 16);
+      h ^= Math.imul(rotate(Math.imul(block, 0xcc9e2d51), 15), 0x1b873593);
+      h = (Math.imul(rotate(h, 13), 5) + 0xe6546b64) | 0;
+    }
+    h ^= text.length * 2;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return h ^ (h >>> 16);
+  };
+  return (hash(4) & 0xffff) * 2 ** 32 + (hash(5) >>> 0);
+}
+
+test('a seed is that of its parts as a text, whatever they are and whatever was hashed before', () => {
+  const edges = [0, -0, -1, 9, 10, 99, 100, 0.5, 1e21, Number.NaN, 2 ** 31, 2 ** 53, Number.MAX_SAFE_INTEGER];
+  const part = fc.oneof(
+    fc.constantFrom(...edges),
+    fc.maxSafeInteger(),
+    fc.double(),
+    fc.string({ unit: 'binary' }),
+    fc.string({ minLength: 200, maxLength: 600 }),
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
+      assert.equal(deriveSeed(...parts), plainSeed(parts));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('seeds that differ only in type, order or where a part ends give different streams', () => {
   const seeds = [
     deriveSeed(1, 2),
