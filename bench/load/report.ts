@@ -279,7 +279,7 @@ function peersTable(sessions: Sessions): string {
       'its CPU-s per million events',
       'Plimsoll’s at that rate',
       'a bare reader’s',
-      'of it in the kernel',
+      'the kernel’s share of that',
       'ratio',
       'notes',
     ],

@@ -1,8 +1,8 @@
 // Bytes that must be kept until more of them have come: the unfinished line of a stream, the body of an answer.
 
 const NOTHING = Buffer.alloc(0);
-/** A buffer above this is given back when it is cleared: a thousand answers would keep a thousand of them. */
-const KEPT_BYTES = 65_536;
+/** A buffer above this is given back when it is cleared: a thousand answers at rest would keep a thousand of them. */
+const REUSED_BYTES = 8_192;
 
 /** A buffer that doubles as it fills, so that a megabyte in one-byte packets is copied a few times and not once a packet. */
 export class HeldBytes {
@@ -22,7 +22,9 @@ export class HeldBytes {
     const needed = this.length + more;
     if (needed > this.bytes.length) {
       // Not from Node's pool: it would live as long as this does.
-      const larger = Buffer.allocUnsafeSlow(Math.max(256, needed, this.bytes.length * 2));
+      const larger = Buffer.allocUnsafeSlow(
+        Math.max(needed, Math.min(this.limit, Math.max(256, this.bytes.length * 2))),
+      );
       this.bytes.copy(larger, 0, 0, this.length);
       this.bytes = larger;
     }
@@ -36,6 +38,6 @@ export class HeldBytes {
 
   clear(): void {
     this.length = 0;
-    if (this.bytes.length > KEPT_BYTES) this.bytes = NOTHING;
+    if (this.bytes.length > REUSED_BYTES) this.bytes = NOTHING;
   }
 }

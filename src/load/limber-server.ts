@@ -16,6 +16,7 @@ export function createExerciseServer(streamed: boolean): ExerciseServer {
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
     let missing = 0;
     socket.on('data', (chunk) => {
       missing = (missing === 0 ? requestBytes(chunk) : missing) - chunk.length;

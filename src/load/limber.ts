@@ -12,7 +12,7 @@ import { createExerciseServer } from './limber-server.ts';
 import { openFilesNow, readLimits } from './limits.ts';
 import { type LoadPlan, slotOf } from './plan.ts';
 import { runShard, type ShardJob, type ShardObserver, type ShardUpdate } from './shard.ts';
-import { COMPILERS, cpuMsOf, threadsNamed } from './threads.ts';
+import { COMPILERS, type ThreadTimes, threadsNamed, timesOf } from './threads.ts';
 
 export interface LimberOptions {
   /** Of the load to come. */
@@ -23,23 +23,26 @@ export interface LimberOptions {
   /** What the load's own updates go to, or something like it. */
   onUpdate(update: ShardUpdate): void;
   readonly observer?: ShardObserver;
-  /** CPU time that compiling has taken in this process, in ms; null = unknown. Absent: as the system says. */
-  compiledMs?(): number | null;
+  /** What the compiler's threads have done so far; null = unknown. Absent: as the system says. */
+  compiler?(): ThreadTimes | null;
 }
 
 /** Closures that a function has been made into this often are no longer compiled for one of them. */
 const SHORT_ROUNDS = { count: 4, ms: 40 };
-/** By how often the load will repeat itself; mostly they end sooner, after so many in which the compiler did little. */
-const ROUNDS = { ms: 100, least: 2, most: 12, quiet: 2 };
+/**
+ * By how often the load will repeat itself. From `enough` on they end after so many in which the compiler did little:
+ * V8's own settings compile thoroughly after 3,000 calls, and a round has 400.
+ */
+const ROUNDS = { ms: 100, least: 2, enough: 8, most: 12, quiet: 2 };
 /** Of the load, to a round of exercise. */
 const REPEATS_PER_ROUND = 400;
 /** However long the compiler takes. */
-const MOST_MS = 5_000;
-/** Between rounds the compiler gets the core, until it wants no more of it. */
-const REST = { ms: 20, mostMs: 400, compiledMs: 2 };
+const MOST_MS = 4_000;
+/** Between rounds the compiler gets the core, until it neither has nor wants it. */
+const REST = { ms: 20, mostMs: 400, idleMs: 2 };
 /** Where it does not show what it does. */
 const UNSEEN_REST_MS = 60;
-/** Of CPU time, after a round: the next would teach it nothing. */
+/** Of CPU time in a round and the rest after it: the next would teach it nothing. */
 const LITTLE_MS = 10;
 const DRAIN_MS = 100;
 /** The pacer's long sleep is in it. */
@@ -50,27 +53,28 @@ const MAX_IN_FLIGHT = 100;
 /** Of this process, for a request in flight: both ends of its connection, and as many to spare. */
 const FILES_EACH = 4;
 
-/**
- * Half a second to two and a half on a core that others do not use, by the number of requests to come. Never fails: a
- * load that starts cold is still one.
- */
+/** Half a second to four, by the number of requests to come. Never fails: a load that starts cold is still one. */
 export async function limberUp(options: LimberOptions): Promise<void> {
-  const { job, workload, compiledMs = compilerCpuMs } = options;
+  const { job, workload, compiler = compilerTimes } = options;
   const server = createExerciseServer(job.streamed);
   const untilMs = performance.now() + MOST_MS;
+  const isTime = (): boolean => performance.now() < untilMs;
   try {
     const url = await server.listen();
-    for (let round = 0; round < SHORT_ROUNDS.count; round++) {
+    for (let round = 0; round < SHORT_ROUNDS.count && isTime(); round++) {
       await exercise(options, url, { ms: SHORT_ROUNDS.ms, phases: 2 });
-      await rest(compiledMs);
+      await rest(compiler);
     }
     const most = Math.min(ROUNDS.most, Math.max(ROUNDS.least, repeats(job, workload) / REPEATS_PER_ROUND));
     let quiet = 0;
-    for (let round = 1; round <= most && quiet < ROUNDS.quiet && performance.now() < untilMs; round++) {
+    for (let round = 1; round <= most && isTime(); round++) {
+      const before = compiler();
       // Of one phase: rows of a second would all come before what is its steady part in the load.
       await exercise(options, url, { ms: ROUNDS.ms, phases: 1 });
-      const compiled = await rest(compiledMs);
-      quiet = compiled !== null && compiled < LITTLE_MS ? quiet + 1 : 0;
+      const after = await rest(compiler);
+      const isQuiet = before !== null && after !== null && after.ranMs - before.ranMs < LITTLE_MS;
+      quiet = isQuiet ? quiet + 1 : 0;
+      if (round >= ROUNDS.enough && quiet >= ROUNDS.quiet) break;
     }
   } catch {
     // Cold, then: the delays that this costs are recorded.
@@ -103,26 +107,20 @@ async function exercise({ job, workload, transport, onUpdate, observer }: Limber
   }
 }
 
-/**
- * Until the compiler rests too.
- * @returns ms of CPU that it has used meanwhile; null where it does not show that
- */
-async function rest(compiledMs: () => number | null): Promise<number | null> {
-  const before = compiledMs();
-  if (before === null) {
-    await pause(UNSEEN_REST_MS);
-    return null;
-  }
+/** Until the compiler rests too. @returns what it has done by then */
+async function rest(compiler: () => ThreadTimes | null): Promise<ThreadTimes | null> {
   const untilMs = performance.now() + REST.mostMs;
-  for (let last = before; ; ) {
-    await pause(REST.ms);
-    const now = compiledMs() ?? last;
-    if (now - last < REST.compiledMs || performance.now() >= untilMs) return now - before;
+  for (let last = compiler(); ; ) {
+    await pause(last === null ? UNSEEN_REST_MS : REST.ms);
+    const now = compiler();
+    if (now === null || last === null || performance.now() >= untilMs) return now;
+    // Who waits for a core has not done what it has to.
+    if (now.ranMs + now.waitedMs - last.ranMs - last.waitedMs < REST.idleMs) return now;
     last = now;
   }
 }
 
-const compilerCpuMs = (): number | null => cpuMsOf(threadsNamed(COMPILERS));
+const compilerTimes = (): ThreadTimes | null => timesOf(threadsNamed(COMPILERS));
 
 /** How often the load to come will do the same: events and requests, as far as can be foreseen. */
 function repeats({ plan, streamed }: ShardJob, workload: Workload): number {

@@ -12,10 +12,19 @@ export function threadsNamed(name: RegExp): number[] {
   return ids().filter((id) => name.test(read(id, 'comm') ?? ''));
 }
 
-/** CPU time that those threads have had, in ms; null where the system does not tell. */
-export function cpuMsOf(threads: readonly number[]): number | null {
-  const used = threads.flatMap((id) => read(id, 'schedstat') ?? []);
-  return used.length === 0 ? null : used.reduce((sum, text) => sum + Number(text.split(' ', 1)[0]) / 1e6, 0);
+export interface ThreadTimes {
+  /** On a core. */
+  readonly ranMs: number;
+  /** Ready for one that others had. */
+  readonly waitedMs: number;
+}
+
+/** Of those threads together, since each began; null where the system does not tell. */
+export function timesOf(threads: readonly number[]): ThreadTimes | null {
+  const lines = threads.flatMap((id) => read(id, 'schedstat') ?? []);
+  if (lines.length === 0) return null;
+  const sumMs = (field: number): number => lines.reduce((sum, line) => sum + Number(line.split(' ')[field]) / 1e6, 0);
+  return { ranMs: sumMs(0), waitedMs: sumMs(1) };
 }
 
 function ids(): number[] {

@@ -178,5 +178,5 @@ const ZERO = '0'.charCodeAt(0);
 /** Room for a part's type, its length and the colon. */
 const PREFIX = 20;
 
-/** One for all of a thread: nothing is in it but between two lines of one call. */
+/** One for all of a thread: whoever uses it clears it first, and is done with it when it returns. */
 const text = new SeedText();

@@ -95,8 +95,13 @@ describe('limbering up', () => {
     });
 
   test('goes on while the compiler has to do, for the longer the more often the load repeats itself', async () => {
-    let compiled = 0;
-    const busy = { compiledMs: () => (compiled += 20) };
+    let ranMs = 0;
+    const busy = {
+      compiler() {
+        ranMs += 20;
+        return { ranMs, waitedMs: 0 };
+      },
+    };
     const few = await limber({ ...busy, load: loadOf(50), workload: texts(10, 2) });
     const many = await limber({ ...busy, load: loadOf(50), workload: texts(10, 20_000) });
     const users = await limber({ ...busy, load: closedLoop });
@@ -107,10 +112,26 @@ describe('limbering up', () => {
 
   test('ends soon after the compiler has nothing to do any more', async () => {
     const load = loadOf(1_000_000);
-    const done = await limber({ load, compiledMs: () => 0 });
-    const unseen = await limber({ load, compiledMs: () => null });
+    const done = await limber({ load, compiler: () => ({ ranMs: 0, waitedMs: 0 }) });
+    const unseen = await limber({ load, compiler: () => null });
     assert.ok(done.tookMs + 500 < unseen.tookMs, `${done.tookMs}, ${unseen.tookMs}`);
     assert.ok(unseen.tookMs < 5_000, `${unseen.tookMs}`);
+  });
+
+  test('rests for a compiler that waits for a core as for one that has it', async () => {
+    const load = loadOf(50);
+    let waitedMs = 0;
+    const starved = await limber({
+      load,
+      workload: texts(10, 2),
+      compiler() {
+        waitedMs += 20;
+        return { ranMs: 0, waitedMs };
+      },
+    });
+    const idle = await limber({ load, workload: texts(10, 2), compiler: () => ({ ranMs: 0, waitedMs: 0 }) });
+    assert.ok(idle.tookMs + 1_000 < starved.tookMs, `${idle.tookMs}, ${starved.tookMs}`);
+    assert.ok(starved.tookMs < 6_000, `${starved.tookMs}`);
   });
 
   test('leaves the deployment alone', async () => {
