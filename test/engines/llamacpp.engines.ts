@@ -47,6 +47,9 @@ function spoiltOf(out: string): string | null {
   return fault?.message ?? null;
 }
 
+const wasStolen = (out: string): boolean =>
+  recordOf(out).boots.some((boot) => boot.stages.some(({ invalid }) => invalid.some(({ code }) => code === 'stolen')));
+
 async function plimsoll(model: 'shallow' | 'deeper', ...args: string[]): Promise<End> {
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: dir,
@@ -89,7 +92,12 @@ test(`${BASELINE_BOOTS} boots of the example are recorded as its baseline, all t
 });
 
 test('the same engine does not fail the gate', async () => {
-  const end = await run('shallow', 'same');
+  let end = await run('shallow', 'same');
+  // What the product advises where it has noted that: to run it again at a quieter time.
+  for (; end.code !== 0 && wasStolen('same') && spareRuns > 0; spareRuns--) {
+    console.log(`run again, the host took cores: ${verdictOf('same').headline}`);
+    end = await run('shallow', 'same');
+  }
   assert.equal(end.code, 0, end.output);
   const verdict = verdictOf('same');
   assert.ok(verdict.outcome === 'pass' || verdict.outcome === 'warn', verdict.headline);
