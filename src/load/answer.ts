@@ -52,10 +52,13 @@ export class AnswerReader {
 
   /** New, or cleared since the last one. */
   open(status: number, contentType: string): Answer {
-    if (status >= 400) return new ErrorAnswer(status);
+    if (status >= 400) {
+      const outcome = status === 429 || status === 503 ? 'rejected' : 'http_error';
+      return new FailedAnswer(outcome, `HTTP ${status}`, readError);
+    }
     const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-    if (status < 200 || status >= 300) return new OddAnswer(`status ${status}`);
-    if (type === 'text/html') return new OddAnswer('HTML instead of an answer');
+    if (status < 200 || status >= 300) return new FailedAnswer('malformed', `status ${status}`, withoutTags);
+    if (type === 'text/html') return new FailedAnswer('malformed', 'HTML instead of an answer', withoutTags);
     // Servers that forget the content type of a stream are read as what was asked for.
     const isJson = type === 'application/json' || (!this.streamed && type !== 'text/event-stream');
     return isJson ? this.whole : this.stream;
@@ -222,16 +225,18 @@ class WholeAnswer extends Learnt implements Answer {
 }
 
 /** An answer that is none: what failed is known from its head on, its body has the words. */
-abstract class FailedAnswer implements Answer {
+class FailedAnswer implements Answer {
   failure: Failure;
   readonly done = false;
   readonly finish = null;
   readonly id = null;
   readonly usage = null;
-  protected readonly body = new HeldBytes(KEPT_ERROR_BYTES);
+  private readonly wordsOf: (body: string) => string;
+  private readonly body = new HeldBytes(KEPT_ERROR_BYTES);
 
-  constructor(outcome: Outcome, error: string) {
+  constructor(outcome: Outcome, error: string, wordsOf: (body: string) => string) {
     this.failure = { outcome, error };
+    this.wordsOf = wordsOf;
   }
 
   read(chunk: Buffer): void {
@@ -239,32 +244,12 @@ abstract class FailedAnswer implements Answer {
   }
 
   end(): void {
-    const words = this.words(this.body.text('utf8'));
+    const words = this.wordsOf(this.body.text('utf8'));
     if (words !== '') this.failure = { ...this.failure, error: `${this.failure.error}: ${words}` };
   }
-
-  protected abstract words(body: string): string;
 }
 
-class ErrorAnswer extends FailedAnswer {
-  constructor(status: number) {
-    super(status === 429 || status === 503 ? 'rejected' : 'http_error', `HTTP ${status}`);
-  }
-
-  protected words(body: string): string {
-    return readError(body);
-  }
-}
-
-class OddAnswer extends FailedAnswer {
-  constructor(what: string) {
-    super('malformed', what);
-  }
-
-  protected words(body: string): string {
-    return body.replace(/<[^>]*>/g, ' ');
-  }
-}
+const withoutTags = (body: string): string => body.replace(/<[^>]*>/g, ' ');
 
 function take(state: Learnt, reading: Reading, listener: TokenListener): void {
   switch (reading.kind) {
