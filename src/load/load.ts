@@ -157,15 +157,17 @@ function createReceiver(plan: LoadPlan, originMs: number, onRows: RowSink): Rece
   };
 }
 
+/** Of an exercise's updates: what works once for each, and not once for each row, would be compiled in the load otherwise. */
+const REHEARSALS_PER_UPDATE = 4;
+
 /** To receivers of its own, two in turn: code that has seen one alone is compiled for that one (limber.ts). */
 function rehearse(plan: LoadPlan, hooks: LoadHooks): { onUpdate: UpdateListener; close(): Promise<void> } {
   const rehearsals = [0, 1].map(() => hooks.rehearse?.() ?? NO_REHEARSAL);
   const receivers = rehearsals.map(({ onRows }) => createReceiver(plan, performance.now(), onRows));
-  let updates = 0;
   return {
     onUpdate(worker, update) {
       try {
-        receivers[updates++ % receivers.length]!.receive(worker, update);
+        for (let i = 0; i < REHEARSALS_PER_UPDATE; i++) receivers[i % receivers.length]!.receive(worker, update);
       } catch {
         // The load itself will throw it again, where it is told.
       }

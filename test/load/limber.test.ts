@@ -134,6 +134,12 @@ describe('limbering up', () => {
     assert.ok(starved.tookMs < 6_000, `${starved.tookMs}`);
   });
 
+  test('hands over updates without rows too, as the first half-second of long answers does', async () => {
+    const updates: number[] = [];
+    await limber({ onUpdate: ({ rows }) => updates.push(rows.length) });
+    assert.ok(updates.includes(0) && updates.some((rows) => rows > 0), updates.join());
+  });
+
   test('leaves the deployment alone', async () => {
     const sockets: Socket[] = [];
     const deployment = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');

@@ -84,3 +84,15 @@ test('a disk that does not keep up is an error once too much waits for it, not a
   // Whoever opened the pipe for writing waits until somebody reads.
   createReadStream(path).resume();
 });
+
+test('what the disk has taken no longer waits, however much it was', async () => {
+  const path = join(folder, 'much.gz');
+  const file = openRowFile(path, 3_000_000);
+  for (let i = 0; i < 100; i++) {
+    // Bytes, not characters: each of these is three of them.
+    file.append([`${'€'.repeat(20_000)}${i}`]);
+    await sleep(5);
+  }
+  await file.close();
+  assert.equal(unpacked(path).length, 100);
+});
