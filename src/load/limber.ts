@@ -48,6 +48,8 @@ const LITTLE_MS = 10;
 const DRAIN_MS = 100;
 /** The pacer's long sleep is in it. */
 const LEAD_MS = 10;
+/** No exercise lasts as long; the client looks for what stalls every twentieth of it, and does so in each round. */
+const STALL_TIMEOUT_MS = 1_000;
 /** Not whole: planned times and rates are to be doubles, as most are. */
 const PER_SECOND = { streams: 2_000.5, answers: 4_000.5 };
 const MAX_IN_FLIGHT = 100;
@@ -146,5 +148,6 @@ function planOf(plan: LoadPlan, rate: number, durationMs: number, maxInFlight: n
     })),
     drainMs: DRAIN_MS,
     maxInFlight,
+    stallTimeoutMs: STALL_TIMEOUT_MS,
   });
 }

@@ -168,6 +168,9 @@ function rehearse(plan: LoadPlan, hooks: LoadHooks): { onUpdate: UpdateListener;
     onUpdate(worker, update) {
       try {
         for (let i = 0; i < REHEARSALS_PER_UPDATE; i++) receivers[i % receivers.length]!.receive(worker, update);
+        // Every half second of a load: the first of them would be that at which this is compiled.
+        for (const { live } of receivers) live.progress();
+        openFilesNow();
       } catch {
         // The load itself will throw it again, where it is told.
       }
