@@ -48,7 +48,7 @@ const LITTLE_MS = 10;
 const DRAIN_MS = 100;
 /** The pacer's long sleep is in it. */
 const LEAD_MS = 10;
-/** No exercise lasts as long; the client looks for what stalls every twentieth of it, and does so in each round. */
+/** No exercise lasts as long; the client looks for what stalls every twentieth of it. */
 const STALL_TIMEOUT_MS = 1_000;
 /** Not whole: planned times and rates are to be doubles, as most are. */
 const PER_SECOND = { streams: 2_000.5, answers: 4_000.5 };

@@ -159,16 +159,19 @@ function createReceiver(plan: LoadPlan, originMs: number, onRows: RowSink): Rece
 
 /** Of an exercise's updates: what works once for each, and not once for each row, would be compiled in the load otherwise. */
 const REHEARSALS_PER_UPDATE = 4;
+/** What a load does every half second would be slow the first time. */
+const UPDATES_PER_PROGRESS = 10;
 
 /** To receivers of its own, two in turn: code that has seen one alone is compiled for that one (limber.ts). */
 function rehearse(plan: LoadPlan, hooks: LoadHooks): { onUpdate: UpdateListener; close(): Promise<void> } {
   const rehearsals = [0, 1].map(() => hooks.rehearse?.() ?? NO_REHEARSAL);
   const receivers = rehearsals.map(({ onRows }) => createReceiver(plan, performance.now(), onRows));
+  let updates = 0;
   return {
     onUpdate(worker, update) {
       try {
         for (let i = 0; i < REHEARSALS_PER_UPDATE; i++) receivers[i % receivers.length]!.receive(worker, update);
-        // Every half second of a load: the first of them would be that at which this is compiled.
+        if (++updates % UPDATES_PER_PROGRESS !== 0) return;
         for (const { live } of receivers) live.progress();
         openFilesNow();
       } catch {

@@ -1,5 +1,5 @@
 // What a sender asks of the system's scheduler: to be awakened when it is due, and to run before the threads that work
-// for it: those that compile, collect garbage, compress, and the main one, which takes its rows. A thread that is put off
+// for it: those that compile, collect garbage, write files, and the main one, which takes its rows. A thread that is put off
 // by a slice (3 ms and more) sends and reads late by it.
 
 import { readlinkSync, writeFileSync } from 'node:fs';

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** As Node and V8 name them (pthread_setname_np cuts at 15 characters): who compiles, and who reads and packs files. */
+/** As Node and V8 name them (pthread_setname_np cuts at 15 characters): who compiles, and who reads and writes files. */
 export const COMPILERS = /^V8Worker/;
 export const HELPERS = /^(V8Worker|libuv-worker|DelayedTaskSche)/;
 

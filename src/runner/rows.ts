@@ -11,6 +11,7 @@ import { decodeRow, decodeSample } from '../record/rows.ts';
 import type { RunRecord } from '../record/schema.ts';
 import { createDigest, type RunDigest } from '../report/digest.ts';
 import { RUN_FILES } from './folder.ts';
+import { isWhole } from './row-file.ts';
 
 /** Never throws: what is missing or damaged is named in the digest, and what stands before it is used. */
 export async function readDigest(folder: string, record: RunRecord): Promise<RunDigest> {
@@ -38,9 +39,9 @@ async function eachLine(
       number += 1;
       if (line !== '') take(line, `${name}:${number}`);
     }
-    return null;
+    return isWhole(path) ? null : `${name} breaks off after line ${number}.`;
   } catch (error) {
-    // A killed run leaves a stream without its end.
+    // A run that was killed in mid-write leaves a member without its end.
     return error instanceof PlimsollError
       ? error.message
       : `${name} breaks off after line ${number}: ${(error as Error).message}.`;
