@@ -108,6 +108,7 @@ export function openRowFile(path: string, mostWaitingBytes = MOST_WAITING_BYTES)
     async close() {
       if (writing !== null) clearTimeout(writing);
       if (text !== '') compress();
+      // Of no text: the empty member that says that nothing is missing.
       compress();
       write();
       if (failure === null) {
