@@ -92,16 +92,17 @@ function barsTable(part: Part, sessions: Sessions): string {
   );
 }
 
-/** Names of the cases that there are results of, in the order in which they were run. */
-const casesNamed = (sessions: Sessions, prefix: string): readonly string[] => [
-  ...new Set(
-    sessions
-      .flat()
-      .flatMap((line) =>
-        line.kind === 'run' && line.case.startsWith(prefix) && line.measured !== null ? [line.case] : [],
-      ),
-  ),
-];
+/** Names of the cases that there are results of, by the numbers in them: sessions may have run some of them each. */
+const casesNamed = (sessions: Sessions, prefix: string): readonly string[] =>
+  [
+    ...new Set(
+      sessions
+        .flat()
+        .flatMap((line) =>
+          line.kind === 'run' && line.case.startsWith(prefix) && line.measured !== null ? [line.case] : [],
+        ),
+    ),
+  ].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 
 function costTable(sessions: Sessions): string {
   const rows = casesNamed(sessions, 'cost ').map((name) => {

@@ -27,6 +27,7 @@ import {
   stolenShare,
 } from '../../bench/load/cpu.ts';
 import { median, quantilesOf } from '../../bench/load/quantiles.ts';
+import { renderReport } from '../../bench/load/report.ts';
 import type { Line, Run } from '../../bench/load/store.ts';
 import { errorsOf, rankedErrors } from '../../bench/load/truth.ts';
 
@@ -276,6 +277,16 @@ test('a case is read from the newest session that measured it', () => {
   const failed: Line[] = [run('plimsoll', 0, 3, { measured: null, failure: 'no' })];
   assert.deepEqual(runsOf([old, newer, failed], 'cost 200 × 10000'), newer);
   assert.deepEqual(runsOf([old], 'another'), []);
+});
+
+test('a table is in the order of what its cases are named by, whichever session ran them', () => {
+  const memory = (...sizes: number[]): Line[] =>
+    sizes.map((requests) => {
+      const one = run('plimsoll', 0, 1, { case: `memory ${requests}` });
+      return { ...one, measured: { ...one.measured!, job: { ...one.measured!.job, requests } } };
+    });
+  const table = renderReport([memory(1_000_000, 10_000), memory(100_000)]);
+  assert.deepEqual(table.match(/^\| [\d,]+(?= )/gm), ['| 10,000', '| 100,000', '| 1,000,000']);
 });
 
 test('a bar is held, missed or not measured; a lost request misses one', () => {
