@@ -108,13 +108,13 @@ export interface Answer {
   readonly id: string | null;
   readonly ttftMs: number | null;
   readonly e2eMs: number | null;
-  /** Mean time between events of this answer; some tools keep no single ones. */
+  /** Mean time between events of this answer; some tools keep no single ones. null = none told, or `eventsAtMs` says. */
   readonly meanGapMs: number | null;
   /** Receive time of every token-bearing event in ms of CLOCK_MONOTONIC, for a job with `stamps`. */
   readonly eventsAtMs?: readonly number[];
 }
 
-/** `gap`: between two events of one answer (ICL). `meanGap`: its mean in an answer, where single ones aren't kept. */
+/** `gap`: between two events of one answer (ICL). `meanGap`: its mean in an answer, all that some tools tell. */
 export type Figure = 'ttft' | 'gap' | 'meanGap' | 'e2e';
 
 export interface Quantiles {

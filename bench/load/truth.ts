@@ -36,7 +36,7 @@ export function rankedErrors(stamps: readonly AnswerStamps[], { answers, gapsMs,
   const told: Record<Figure, readonly number[]> = {
     ttft: answers.flatMap(({ ttftMs }) => ttftMs ?? []),
     gap: gapsMs.length > 0 ? gapsMs : answers.flatMap(({ eventsAtMs }) => gapsOf(eventsAtMs ?? [])),
-    meanGap: answers.flatMap(({ meanGapMs }) => meanGapMs ?? []),
+    meanGap: answers.flatMap(({ meanGapMs, eventsAtMs = [] }) => meanGapMs ?? meanGapOf(eventsAtMs) ?? []),
     e2e: answers.flatMap(({ e2eMs }) => e2eMs ?? []),
   };
   const errorOf = (figure: Figure): Errors[Figure] => {

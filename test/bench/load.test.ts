@@ -302,6 +302,29 @@ test('a bar is held, missed or not measured; a lost request misses one', () => {
   assert.equal(verdicts([lossy]).at(-1), false);
 });
 
+test('each peer is held to the figure that it tells: single gaps, or the mean of an answer’s', () => {
+  const distorted = (tool: string, ranked: Record<string, number>): Run => {
+    const one = run(tool, 0, 1, { case: 'distortion 1000 × 50000' });
+    const errors = Object.fromEntries(Object.entries(ranked).map(([figure, p99]) => [figure, { p50: 0, p99, max: 9 }]));
+    return { ...one, measured: { ...one.measured!, ranked: errors } as unknown as Measured };
+  };
+  const lines = [
+    distorted('plimsoll', { gap: 3, meanGap: 0.5 }),
+    distorted('exact', { gap: 4, meanGap: 0.1 }),
+    distorted('coarse', { meanGap: 0.6 }),
+  ];
+  const bars = checkBars('distortion', [lines], [], ['exact', 'coarse']);
+  const verdictOf = (name: string) => {
+    const { limit, isHeld } = bars.find(
+      ({ what }) => what.startsWith(name) && what.includes('50,000 events/s, paired'),
+    )!;
+    return [limit, isHeld];
+  };
+  assert.deepEqual(verdictOf('ICL'), ['< 4.00 ms (exact)', true]);
+  assert.deepEqual(verdictOf('mean ICL'), ['< 0.600 ms (coarse)', true]);
+  assert.deepEqual(verdictOf('TTFT'), ['below every peer’s', null]);
+});
+
 test('the ceiling is the highest rate that was achieved; where none was it is told as missed, not as unmeasured', () => {
   const plain = (rate: number, achieved: number): Run => {
     const one = run('plimsoll', 0, 1, { case: `plain ${rate}` });
